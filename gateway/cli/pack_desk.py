@@ -2,7 +2,7 @@
 
 from argparse import Namespace
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -56,21 +56,33 @@ def operator_zone(operator: str, container: Container) -> ZoneInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class _PackCommand:
-    """One command about one operator's pack."""
+class DeskCommand:
+    """A command about one operator's revisions, for an account of the machine."""
 
     args: Namespace
-    desk: RevisionDesk
+    desk: RevisionDesk = field(repr=False)
     zone: ZoneInfo
     account: str
 
     @property
     def operator(self) -> str:
+        """The operator's name, as it was typed."""
         return str(self.args.operator)
 
     @property
     def editor(self) -> PackEditor:
+        """Who is recorded for what the command changes."""
         return PackEditor(self.account, self.account)
+
+    def local_time(self, at: datetime) -> str:
+        """Return an instant in the operator's zone, to the minute."""
+        return f"{at.astimezone(self.zone):%Y-%m-%d %H:%M}"
+
+
+class _PackCommand(DeskCommand):
+    """One command about one operator's pack."""
+
+    __slots__ = ()
 
     async def list_revisions(self) -> int:
         """Print the revisions, and what is planned."""
@@ -82,7 +94,7 @@ class _PackCommand:
         print(f"{self.operator}: {describe_number(served)} is served")
         for each in await self.desk.revisions.publications.list_publications(self.operator):
             if each.effective_at > now:
-                when = self._local_time(each.effective_at)
+                when = self.local_time(each.effective_at)
                 print(
                     f"publication {each.id}: {describe_number(each.number)} from {when} on, by {each.publisher}"
                 )
@@ -138,7 +150,7 @@ class _PackCommand:
         if at is not None and at <= self.desk.clock():
             raise RevisionError(f"--at: {self.args.at} is over")
         await self.desk.publish(self.operator, self.args.number, self.editor, at)
-        print(f"{self.operator} {self.args.number}: served from {self._local_time(at) if at else 'now'} on")
+        print(f"{self.operator} {self.args.number}: served from {self.local_time(at) if at else 'now'} on")
         return EXIT_DONE
 
     async def cancel(self) -> int:
@@ -161,11 +173,8 @@ class _PackCommand:
         return read_pack_files(Path(place))
 
     def _revision_row(self, each: PackRevision) -> tuple[object, ...]:
-        made = self._local_time(each.created_at)
+        made = self.local_time(each.created_at)
         return each.number, each.state, each.author, each.approver or "-", made, each.message
-
-    def _local_time(self, at: datetime) -> str:
-        return f"{at.astimezone(self.zone):%Y-%m-%d %H:%M}"
 
 
 def describe_difference(difference: PackDifference) -> str:

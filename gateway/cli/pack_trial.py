@@ -2,19 +2,21 @@
 
 from argparse import Namespace
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
-from zoneinfo import ZoneInfo
 
-from flows.domain.pack_revisions import PackEditor
 from flows.domain.pack_trials import TrialState
 from gateway.cli.common import read_settings, run_in_container
 from gateway.cli.error_output import print_error
 from gateway.cli.login_account import read_login_account
-from gateway.cli.pack_desk import EXIT_DONE, EXIT_REFUSED, describe_number, is_served, operator_zone
+from gateway.cli.pack_desk import (
+    EXIT_DONE,
+    EXIT_REFUSED,
+    DeskCommand,
+    describe_number,
+    is_served,
+    operator_zone,
+)
 from gateway.cli.table_output import print_table
 from gateway.console.studio.pack_view import PackReader
-from gateway.studio.revision_desk import RevisionDesk
 from gateway.studio.trial_figures import SideShare, TrialVerdict
 from gateway.studio.trial_report import TrialReport, read_trial_report
 from gateway.wiring.container import Container
@@ -53,22 +55,10 @@ async def run_trial_command(args: Namespace, container: Container, account: str)
     return await TRIAL_COMMANDS[args.what](command)
 
 
-@dataclass(frozen=True, slots=True)
-class _TrialCommand:
+class _TrialCommand(DeskCommand):
     """One command about one operator's trial."""
 
-    args: Namespace
-    desk: RevisionDesk = field(repr=False)
-    zone: ZoneInfo
-    account: str
-
-    @property
-    def operator(self) -> str:
-        return str(self.args.operator)
-
-    @property
-    def editor(self) -> PackEditor:
-        return PackEditor(self.account, self.account)
+    __slots__ = ()
 
     async def begin(self) -> int:
         """Begin a trial; another person must approve it."""
@@ -111,14 +101,11 @@ class _TrialCommand:
     def _list_people(self, report: TrialReport) -> Iterator[str]:
         """Yield who did what and when, as far as somebody did; a publication ends a trial by itself."""
         trial = report.trial
-        yield f"begun by {trial.beginner} {self._local_time(trial.created_at)}"
+        yield f"begun by {trial.beginner} {self.local_time(trial.created_at)}"
         if trial.approved_at:
-            yield f"approved by {trial.approver} {self._local_time(trial.approved_at)}"
+            yield f"approved by {trial.approver} {self.local_time(trial.approved_at)}"
         if trial.ended_by and trial.ended_at:
-            yield f"ended by {trial.ended_by} {self._local_time(trial.ended_at)}"
-
-    def _local_time(self, at: datetime) -> str:
-        return f"{at.astimezone(self.zone):%Y-%m-%d %H:%M}"
+            yield f"ended by {trial.ended_by} {self.local_time(trial.ended_at)}"
 
 
 def figure_rows(report: TrialReport) -> Iterator[tuple[object, ...]]:
