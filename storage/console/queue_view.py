@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Select, bindparam, func, or_, select
+from sqlalchemy import BindParameter, Connection, Select, bindparam, func, not_, or_, select
 
 from storage.outbox.backlog import FAILED_STATES, MAX_COUNTED
 from storage.sql.engine import Database
-from storage.sql.tables import link_slots, outbox
+from storage.sql.outbox_schema import HAS_LEASE, OUTBOX_COLUMNS, outbox
+from storage.sql.tables import link_slots
 
 MAX_FAILED = 1_000
 """Rows of each failed state that are counted by reason, the newest."""
@@ -30,13 +31,13 @@ def _grouped(rows: Select[Any]) -> Select[Any]:
     return select(*names, func.count().label("count"), oldest).group_by(*names)
 
 
-_SHOWN = (*(_ROW[name] for name in _GROUP), _ROW.created_at)
+_SHOWN = (*(OUTBOX_COLUMNS[name] for name in _GROUP), _ROW.created_at)
 COUNT_WAITING = _grouped(
     select(*_SHOWN).where(_ROW.due_at.is_not(None), _ROW.operator.in_(_OPERATORS)).limit(MAX_COUNTED)
 )
 _HAS_FAILED = or_(*(_ROW.state == state for state in FAILED_STATES))
 """The condition of the partial index `ix_outbox_looked_at`."""
-_FAILED = (_ROW.state == bindparam("in_state"), _HAS_FAILED, _ROW.operator.in_(_OPERATORS))
+_FAILED = (_ROW.state == bindparam("in_state"), not_(HAS_LEASE), _HAS_FAILED, _ROW.operator.in_(_OPERATORS))
 COUNT_FAILED = _grouped(select(*_SHOWN).where(*_FAILED).order_by(_ROW.id.desc()).limit(MAX_FAILED))
 SELECT_FAILED = (
     select(_ROW.id, _ROW.kind, _ROW.to, *_SHOWN, _ROW.payload.is_not(None).label("has_text"))
@@ -45,7 +46,7 @@ SELECT_FAILED = (
     .limit(MAX_LISTED_ROWS)
 )
 _RECENT = (
-    select(_ROW.operator, _ROW.provider, _ROW.state, _ROW.changed_at)
+    select(_ROW.operator, _ROW.provider, OUTBOX_COLUMNS["state"], _ROW.changed_at)
     .order_by(_ROW.id.desc())
     .limit(RECENT_ROWS)
     .subquery()

@@ -16,7 +16,8 @@ from storage.outbox.erased_opt_outs import ErasedOptOuts
 from storage.outbox.sql_outbox import REPLAY_ROW
 from storage.privacy.data_map import DataSubject
 from storage.sql.engine import Database
-from storage.sql.tables import outbox, preferences
+from storage.sql.outbox_schema import ROW_STATE, outbox
+from storage.sql.tables import preferences
 from storage.sql.wakeup import notify_workers
 
 ActionOutcome = Literal["done", "repeated", "nothing"]
@@ -29,7 +30,7 @@ SELECT_NOTICE = select(outbox).where(
     _ROW.operator == bindparam("of"),
     _ROW.to.in_(bindparam("recipients", expanding=True)),
     _ROW.kind == "notice",
-    _ROW.state.in_(RESENT_STATES),
+    ROW_STATE.in_(RESENT_STATES),
     _ROW.payload.is_not(None),
 )
 SELECT_EMAIL = select(preferences.c.email).where(

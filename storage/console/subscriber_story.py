@@ -17,7 +17,8 @@ from storage.outbox.enqueue import KEY_PURPOSE, decrypt_item
 from storage.privacy.data_map import DataSubject, LineKeys, PersonalDataTable, searchable_tables
 from storage.privacy.number_owner import NumberOwners
 from storage.sql.engine import Database
-from storage.sql.tables import audit, outbox, receipts
+from storage.sql.outbox_schema import OUTBOX_COLUMNS, outbox
+from storage.sql.tables import audit, receipts
 
 MAX_ROWS = 50
 """Rows shown of each table and messages shown, the newest."""
@@ -35,7 +36,7 @@ MESSAGE_COLUMNS = (
 UNREADABLE_TEXT = "unreadable"
 _ROW = outbox.c
 SELECT_MESSAGES = (
-    select(outbox)
+    select(*OUTBOX_COLUMNS.values())
     .where(_ROW.operator == bindparam("of"), _ROW.to == bindparam("recipient"))
     .order_by(_ROW.id.desc())
     .limit(MAX_ROWS)

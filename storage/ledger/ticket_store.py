@@ -9,7 +9,8 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from flows.domain.records import ChangeSet, OutboundMessage
 from flows.domain.ticket_records import StoredTicket, Ticket, TicketChange, TicketState
 from storage.sql.engine import Database
-from storage.sql.tables import outbox, tickets
+from storage.sql.outbox_schema import ROW_STATE, outbox
+from storage.sql.tables import tickets
 
 INSERT_TICKET = upsert(tickets).on_conflict_do_nothing(index_elements=[tickets.c.operator, tickets.c.reference])
 _KEY = (tickets.c.operator == bindparam("of"), tickets.c.reference == bindparam("ref"))
@@ -23,7 +24,7 @@ UPDATE_TICKET = (
     )
 )
 _EVENT_STATE = (
-    select(outbox.c.state)
+    select(ROW_STATE)
     .where(outbox.c.key == literal("desk/") + tickets.c.operator + "/" + tickets.c.reference)
     .scalar_subquery()
 )

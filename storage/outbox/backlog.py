@@ -8,7 +8,7 @@ from sqlalchemy import Connection, and_, bindparam, case, func, not_, or_, selec
 
 from flows.domain.payment_records import PAYMENT_CHECK
 from storage.sql.engine import Database
-from storage.sql.tables import outbox
+from storage.sql.outbox_schema import CLAIMABLE_AT, HAS_LEASE, OUTBOX_COLUMNS, ROW_STATE, outbox
 
 MAX_COUNTED = 10_000
 """Rows counted exactly for each state; a gauge at this value means so many or more."""
@@ -16,13 +16,16 @@ _ROW = outbox.c
 _UNFINISHED = _ROW.due_at.is_not(None)
 _IS_HELD = and_(_ROW.is_unprompted, _ROW.attempt == 0)
 """Held by quiet hours: given back without an attempt."""
-_WAITS_BY_PLAN = or_(_ROW.state == "pending", _ROW.step == PAYMENT_CHECK, _IS_HELD)
-_IS_LATE = and_(_UNFINISHED, not_(and_(_WAITS_BY_PLAN, _ROW.due_at > bindparam("now", type_=_ROW.due_at.type))))
+_WAITS_BY_PLAN = or_(ROW_STATE == "pending", _ROW.step == PAYMENT_CHECK, _IS_HELD)
+_NOW = bindparam("now", type_=_ROW.due_at.type)
+_IS_LATE = and_(_UNFINISHED, not_(and_(_WAITS_BY_PLAN, CLAIMABLE_AT > _NOW)))
 """Unfinished rows, except those whose first attempt, or next question by plan, is scheduled for later."""
-_SINCE = case((_ROW.step == PAYMENT_CHECK, _ROW.due_at), else_=_ROW.created_at)
+_SINCE = case((_ROW.step == PAYMENT_CHECK, CLAIMABLE_AT), else_=_ROW.created_at)
 """Since when a row waits: since it was enqueued, or since a question by plan was due."""
 _SAMPLE = (
-    select(_ROW.state, _SINCE.label("since"), _IS_LATE.label("is_late")).where(_UNFINISHED).limit(MAX_COUNTED)
+    select(OUTBOX_COLUMNS["state"], _SINCE.label("since"), _IS_LATE.label("is_late"))
+    .where(_UNFINISHED)
+    .limit(MAX_COUNTED)
 )
 _SAMPLED = _SAMPLE.subquery()
 COUNT_UNFINISHED = select(
@@ -69,6 +72,7 @@ def _count_failed(connection: Connection) -> dict[str, int]:
     """Return the rows of each state that needs an operator's attention."""
     counts = {}
     for state in FAILED_STATES:
-        some = select(_ROW.id).where(_ROW.state == state, _LOOKED_AT).limit(MAX_COUNTED).subquery()
+        failed = (_ROW.state == state, _LOOKED_AT, not_(HAS_LEASE))
+        some = select(_ROW.id).where(*failed).limit(MAX_COUNTED).subquery()
         counts[state] = int(connection.execute(select(func.count()).select_from(some)).scalar_one())
     return counts

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, case, update
+from sqlalchemy import Connection, and_, bindparam, case, literal, not_, update
 
 from flows.domain.claim_scope import EVERYTHING, ClaimScope
 from flows.domain.records import ClaimedMessage
@@ -14,7 +14,8 @@ from storage.outbox.enqueue import decrypt_item
 from storage.outbox.lane_pauses import read_paused_partitions
 from storage.sql import bulk
 from storage.sql.bulk import in_array
-from storage.sql.tables import outbox
+from storage.sql.features import OUTBOX_LEASES, enabled_condition
+from storage.sql.outbox_schema import CLAIMABLE_AT, HAS_LEASE, IS_CLAIMED, outbox
 
 LEASE = timedelta(seconds=4)
 """Lease of a claimed row, unless renewed; afterwards others may claim it and the old fence is refused."""
@@ -28,62 +29,98 @@ UNREADABLE = "unreadable"
 _ROW = outbox.c
 _NOW = bindparam("now", type_=_ROW.due_at.type)
 _ID_IN_ARRAY = in_array(_ROW.id, "ids")
+_UNTIL = bindparam("until", type_=_ROW.due_at.type)
+"""Typed explicitly: in a `case` the type cannot be derived, and SQLite would get another format."""
+_KEEPS_LEASES = enabled_condition(OUTBOX_LEASES)
 CLAIM_ROWS = (
     update(outbox)
     .where(_ID_IN_ARRAY)
     .values(
-        state="claimed",
+        leased_until=case((_KEEPS_LEASES, _UNTIL)),
+        state=case((_KEEPS_LEASES, _ROW.state), else_=literal("claimed", _ROW.state.type)),
+        due_at=case((_KEEPS_LEASES, _ROW.due_at), else_=_UNTIL),
         fence=_ROW.fence + 1,
         attempt=_ROW.attempt + 1,
-        due_at=bindparam("until"),
         reason="",
         changed_at=_NOW,
     )
 )
-_HOLDS_LEASE = (_ROW.id == bindparam("this"), _ROW.fence == bindparam("at_fence"), _ROW.state == "claimed")
+"""With the feature `outbox_leases` a claim changes no indexed column: PostgreSQL writes no index (HOT).
+
+Without it the lease ends at `due_at`. From then on each row keeps its lease where its claim put it.
+"""
+_HOLDS_LEASE = (_ROW.id == bindparam("this"), _ROW.fence == bindparam("at_fence"), IS_CLAIMED)
+_HOLDS_LEASE_BULK = """FROM {rows} WHERE outbox.id = given.this AND outbox.fence = given.at_fence
+        AND (outbox.leased_until IS NOT NULL OR outbox.state = 'claimed')"""
 _FENCE_TYPES = {"this": "bigint", "at_fence": "integer"}
-RENEW_LEASE = update(outbox).where(*_HOLDS_LEASE).values(due_at=bindparam("until")).returning(_ROW.id)
+RENEW_LEASE = (
+    update(outbox)
+    .where(*_HOLDS_LEASE)
+    .values(
+        leased_until=case((HAS_LEASE, _UNTIL)),
+        due_at=case((HAS_LEASE, _ROW.due_at), else_=_UNTIL),
+    )
+    .returning(_ROW.id)
+)
 RENEW_LEASE_BULK = bulk.build_returning_ids(
-    """
-    UPDATE outbox SET due_at = CAST(:until AS timestamptz) FROM {rows}
-    WHERE outbox.id = given.this AND outbox.fence = given.at_fence AND outbox.state = 'claimed'
-    RETURNING outbox.id
-    """,
+    f"""
+    UPDATE outbox SET
+        leased_until = CASE WHEN leased_until IS NOT NULL THEN CAST(:until AS timestamptz) END,
+        due_at = CASE WHEN leased_until IS NOT NULL THEN due_at ELSE CAST(:until AS timestamptz) END
+    {_HOLDS_LEASE_BULK} RETURNING outbox.id
+    """,  # noqa: S608 - no input
     **_FENCE_TYPES,
 )
-_UNTIL = bindparam("until", type_=_ROW.due_at.type)
-"""Typed explicitly: in a `case` the type cannot be derived, and SQLite would get another format."""
-_RENEWED_LEASE_END = case((_ROW.due_at < bindparam("renewed_before"), _UNTIL), else_=_ROW.due_at)
-MARK_HANDED_OVER = RENEW_LEASE.values(reason=bindparam("said"), due_at=_RENEWED_LEASE_END)
+_RENEWED_BEFORE = bindparam("renewed_before", type_=_ROW.due_at.type)
+_ENDS_SOON = CLAIMABLE_AT < _RENEWED_BEFORE
+MARK_HANDED_OVER = RENEW_LEASE.values(
+    reason=bindparam("said"),
+    leased_until=case((and_(HAS_LEASE, _ENDS_SOON), _UNTIL), else_=_ROW.leased_until),
+    due_at=case((and_(not_(HAS_LEASE), _ENDS_SOON), _UNTIL), else_=_ROW.due_at),
+)
 MARK_HANDED_OVER_BULK = bulk.build_returning_ids(
-    """
+    f"""
     UPDATE outbox SET reason = :said,
-        due_at = CASE WHEN due_at < :renewed_before THEN CAST(:until AS timestamptz) ELSE due_at END
-    FROM {rows}
-    WHERE outbox.id = given.this AND outbox.fence = given.at_fence AND outbox.state = 'claimed'
-    RETURNING outbox.id
-    """,
+        leased_until = CASE WHEN leased_until < :renewed_before THEN CAST(:until AS timestamptz)
+            ELSE leased_until END,
+        due_at = CASE WHEN leased_until IS NULL AND due_at < :renewed_before THEN CAST(:until AS timestamptz)
+            ELSE due_at END
+    {_HOLDS_LEASE_BULK} RETURNING outbox.id
+    """,  # noqa: S608 - no input
     **_FENCE_TYPES,
 )
-"""A lease in its first half is not renewed: an update that changes no indexed column costs half (HOT)."""
+"""A lease in its first half is not renewed: where it ends at `due_at`, that would change every index."""
 RELEASE_ROW = (
     update(outbox)
     .where(*_HOLDS_LEASE)
-    .values(state="again", attempt=_ROW.attempt - 1, due_at=bindparam("back_at"), changed_at=_NOW)
+    .values(
+        state="again",
+        attempt=_ROW.attempt - 1,
+        due_at=bindparam("back_at"),
+        leased_until=None,
+        changed_at=_NOW,
+    )
 )
 RELEASE_ROW_BULK = bulk.build_statement(
-    """
-    UPDATE outbox SET state = 'again', attempt = attempt - 1, due_at = given.back_at, changed_at = :now
-    FROM {rows}
-    WHERE outbox.id = given.this AND outbox.fence = given.at_fence AND outbox.state = 'claimed'
-    """,
+    f"""
+    UPDATE outbox SET state = 'again', attempt = attempt - 1, due_at = given.back_at, leased_until = NULL,
+        changed_at = :now
+    {_HOLDS_LEASE_BULK}
+    """,  # noqa: S608 - no input
     **_FENCE_TYPES,
     back_at="timestamptz",
 )
 CLOSE_ROWS = (
     update(outbox)
     .where(_ID_IN_ARRAY)
-    .values(state=bindparam("final"), reason=bindparam("why"), due_at=None, payload=None, changed_at=_NOW)
+    .values(
+        state=bindparam("final"),
+        reason=bindparam("why"),
+        due_at=None,
+        leased_until=None,
+        payload=None,
+        changed_at=_NOW,
+    )
 )
 CLOSE_UNREADABLE_ROWS = CLOSE_ROWS.values(payload=_ROW.payload)
 """The payload stays: with the right key, or once it was restored, the row can be replayed."""

@@ -5,10 +5,11 @@ from datetime import datetime
 from math import ceil
 from typing import NamedTuple
 
-from sqlalchemy import Connection, and_, bindparam, exists, select, text, update
+from sqlalchemy import Connection, and_, bindparam, exists, or_, select, text, update
 
 from storage.outbox.enqueue import PRIORITY
-from storage.sql.tables import opt_outs, outbox
+from storage.sql.outbox_schema import OUTBOX_COLUMNS, outbox
+from storage.sql.tables import opt_outs
 
 _ROW = outbox.c
 _RECIPIENT_OPTED_OUT = and_(
@@ -42,7 +43,7 @@ class DueRow(NamedTuple):
     opted_out: bool
 
 
-_DUE_COLUMNS = tuple(outbox.c[name] for name in DueRow._fields[:-1])
+_DUE_COLUMNS = tuple(OUTBOX_COLUMNS[name] for name in DueRow._fields[:-1])
 
 
 SELECT_DUE = (
@@ -53,12 +54,17 @@ SELECT_DUE = (
         _ROW.operator == bindparam("operator"),
         _ROW.route == bindparam("route"),
         _ROW.due_at <= _NOW,
+        or_(_ROW.leased_until.is_(None), _ROW.leased_until <= _NOW),
     )
     .order_by(_ROW.due_at, _ROW.id)
     .limit(_LIMIT)
     .with_for_update(skip_locked=True, of=outbox)
 )
-"""The due rows of one partition: an index range scan, independent of what waits in other partitions."""
+"""The due rows of one partition: an index range scan, independent of what waits in other partitions.
+
+Leased rows keep their place in the index and are skipped one by one: at most `MAX_HELD` of each worker
+(`gateway.delivery`).
+"""
 
 MAKE_FUTURE_ROWS_DUE = (
     update(outbox)

@@ -17,8 +17,8 @@ from storage.audit.trail import AuditWriter
 from storage.outbox.enqueue import PRIORITY
 from storage.sql.bulk import in_array
 from storage.sql.engine import Database
+from storage.sql.outbox_schema import IS_CLAIMED, ROW_STATE, outbox
 from storage.sql.pause_schema import outbox_pauses
-from storage.sql.tables import outbox
 
 PausableKind = Literal["notice", "campaign"]
 PAUSABLE_KINDS: tuple[PausableKind, ...] = get_args(PausableKind)
@@ -57,25 +57,41 @@ _IN_LANE = and_(
     _ROW.route == bindparam("by"),
     _ROW.kind == bindparam("what"),
 )
-_CLAIMED_NOT_SENT = and_(_ROW.state == "claimed", _ROW.reason == "")
+_CLAIMED_NOT_SENT = and_(IS_CLAIMED, _ROW.reason == "")
 """Claimed, and its worker has not begun to send it."""
-_NOT_SENT = or_(_ROW.state.in_(("pending", "again")), _CLAIMED_NOT_SENT)
+_NOT_SENT = or_(ROW_STATE.in_(("pending", "again")), _CLAIMED_NOT_SENT)
+_IS_UNKNOWN = ROW_STATE == "unknown"
 _IDS = in_array(_ROW.id, "ids")
 _IN_LANE_BY_ID = select(_ROW.id).where(_IN_LANE).order_by(_ROW.id).limit(BATCH_ROWS).with_for_update(of=outbox)
 SELECT_CLAIMED = _IN_LANE_BY_ID.where(_CLAIMED_NOT_SENT)
 SELECT_NOT_SENT = _IN_LANE_BY_ID.where(_NOT_SENT)
-SELECT_UNKNOWN = _IN_LANE_BY_ID.where(_ROW.state == "unknown")
+SELECT_UNKNOWN = _IN_LANE_BY_ID.where(_IS_UNKNOWN)
 TAKE_BACK = (
     update(outbox)
     .where(_IDS, _CLAIMED_NOT_SENT)
-    .values(state="again", fence=_ROW.fence + 1, attempt=_ROW.attempt - 1, due_at=_NOW, changed_at=_NOW)
+    .values(
+        state="again",
+        fence=_ROW.fence + 1,
+        attempt=_ROW.attempt - 1,
+        due_at=_NOW,
+        leased_until=None,
+        changed_at=_NOW,
+    )
 )
 CLOSE_CANCELLED = (
     update(outbox)
     .where(_IDS, _NOT_SENT)
-    .values(state="expired", reason=CANCELLED, fence=_ROW.fence + 1, due_at=None, payload=None, changed_at=_NOW)
+    .values(
+        state="expired",
+        reason=CANCELLED,
+        fence=_ROW.fence + 1,
+        due_at=None,
+        leased_until=None,
+        payload=None,
+        changed_at=_NOW,
+    )
 )
-CLOSE_UNKNOWN = update(outbox).where(_IDS, _ROW.state == "unknown").values(due_at=None, changed_at=_NOW)
+CLOSE_UNKNOWN = update(outbox).where(_IDS, _IS_UNKNOWN).values(due_at=None, changed_at=_NOW)
 """Of what was perhaps sent the outcome stays unknown; it is not tried again."""
 INSERT_PAUSE = insert(outbox_pauses).on_conflict_do_nothing(index_elements=list(outbox_pauses.primary_key))
 DELETE_PAUSE = delete(outbox_pauses).where(

@@ -10,7 +10,8 @@ from sqlalchemy.dialects.postgresql import insert
 from flows.domain.records import Receipt
 from storage.audit.trail import AuditWriter
 from storage.outbox.reported_opt_outs import record_reported_opt_out
-from storage.sql.tables import outbox, receipts
+from storage.sql.outbox_schema import OUTBOX_COLUMNS, outbox
+from storage.sql.tables import receipts
 
 ID_LENGTH = 160
 TEXT_LENGTH = 1_000
@@ -56,7 +57,11 @@ UPSERT_RECEIPT = INSERT_RECEIPT.on_conflict_do_update(
     },
 ).returning(_STORED_ROW.row, _STORED_ROW.state)
 SELECT_ROW_ID = select(outbox.c.id).where(outbox.c.key == bindparam("our_id"))
-LOCK_ROW = select(outbox.c.state, outbox.c.message_id).where(outbox.c.id == bindparam("row")).with_for_update()
+LOCK_ROW = (
+    select(OUTBOX_COLUMNS["state"], outbox.c.message_id)
+    .where(outbox.c.id == bindparam("row"))
+    .with_for_update()
+)
 UPDATE_STATE = (
     update(outbox)
     .where(outbox.c.id == bindparam("this"))

@@ -27,7 +27,8 @@ from storage.outbox.reported_opt_outs import record_reported_opt_out
 from storage.sql import bulk
 from storage.sql.bulk import in_array
 from storage.sql.engine import Database
-from storage.sql.tables import outbox, receipts
+from storage.sql.outbox_schema import IS_CLAIMED, outbox
+from storage.sql.tables import receipts
 
 MAX_BATCH = 500
 """Largest number of outcomes in one transaction."""
@@ -55,10 +56,11 @@ _ROW = outbox.c
 _STATE = bindparam("to_state", type_=_ROW.state.type)
 SETTLE_ROW = (
     update(outbox)
-    .where(_ROW.id == bindparam("this"), _ROW.fence == bindparam("at_fence"), _ROW.state == "claimed")
+    .where(_ROW.id == bindparam("this"), _ROW.fence == bindparam("at_fence"), IS_CLAIMED)
     .values(
         state=_STATE,
         due_at=bindparam("next_at"),
+        leased_until=None,
         provider=func.coalesce(func.nullif(bindparam("via"), ""), _ROW.provider),
         message_id=func.coalesce(func.nullif(bindparam("their_id"), ""), _ROW.message_id),
         reason=bindparam("why"),
@@ -69,12 +71,14 @@ SETTLE_ROW = (
 )
 SETTLE_ROW_BULK = bulk.build_returning_ids(
     """
-    UPDATE outbox SET state = given.to_state, due_at = given.next_at, reason = given.why, changed_at = :now,
+    UPDATE outbox SET state = given.to_state, due_at = given.next_at, leased_until = NULL,
+        reason = given.why, changed_at = :now,
         provider = coalesce(nullif(given.via, ''), outbox.provider),
         message_id = coalesce(nullif(given.their_id, ''), outbox.message_id),
         payload = CASE WHEN outbox.kind = 'code' AND given.to_state <> 'again' THEN NULL ELSE payload END
     FROM {rows}
-    WHERE outbox.id = given.this AND outbox.fence = given.at_fence AND outbox.state = 'claimed'
+    WHERE outbox.id = given.this AND outbox.fence = given.at_fence
+        AND (outbox.leased_until IS NOT NULL OR outbox.state = 'claimed')
     RETURNING outbox.id
     """,
     this="bigint",

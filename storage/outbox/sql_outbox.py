@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal, get_args
 
-from sqlalchemy import ColumnElement, Connection, bindparam, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, not_, select, update
 
 from flows.domain.claim_scope import EVERYTHING, ClaimScope
 from flows.domain.records import ClaimedMessage, DeliveryOutcome, Receipt, Secret
@@ -18,7 +18,8 @@ from storage.outbox.enqueue import KEY_PURPOSE
 from storage.outbox.receipts import record_receipt
 from storage.outbox.settle import OutcomeBatcher
 from storage.sql.engine import Database
-from storage.sql.tables import outbox, receipts
+from storage.sql.outbox_schema import HAS_LEASE, IS_CLAIMED, OUTBOX_COLUMNS, ROW_STATE, outbox
+from storage.sql.tables import receipts
 from storage.sql.wakeup import notify_workers
 
 POLL_SECONDS = 1.0
@@ -85,15 +86,13 @@ class RowFilter:
 
 
 ALL_ROWS = RowFilter()
-_COLUMN_NAMES = [name for name in OutboxRow.__slots__ if name != "readable"]
-_SELECT_ROWS = select(*(outbox.c[name] for name in _COLUMN_NAMES), _ROW.payload.is_not(None).label("readable"))
-SELECT_BY_STATE = (
-    _SELECT_ROWS.where(_ROW.state == bindparam("state"))
-    .order_by(_ROW.id.desc())
-    .limit(bindparam("most", type_=_ROW.attempt.type))
-)
+_SHOWN = [OUTBOX_COLUMNS[name] for name in OutboxRow.__slots__ if name != "readable"]
+_SELECT_ROWS = select(*_SHOWN, _ROW.payload.is_not(None).label("readable"))
+SELECT_NEWEST = _SELECT_ROWS.order_by(_ROW.id.desc()).limit(bindparam("most", type_=_ROW.attempt.type))
+_IN_OTHER_STATE = and_(_ROW.state == bindparam("state"), not_(HAS_LEASE))
+"""`ROW_STATE` by an index, which holds failed rows by their `state`."""
 SELECT_BY_ID = _SELECT_ROWS.where(_ROW.id == bindparam("id"))
-SELECT_STATE = select(_ROW.state).where(_ROW.key == bindparam("of"))
+SELECT_STATE = select(ROW_STATE).where(_ROW.key == bindparam("of"))
 SELECT_BY_MESSAGE_ID = _SELECT_ROWS.join(receipts, receipts.c.row == _ROW.id).where(
     receipts.c.provider == bindparam("provider"), receipts.c.message_id == bindparam("message_id")
 )
@@ -101,7 +100,7 @@ REPLAY_ROW = (
     update(outbox)
     .where(
         _ROW.id == bindparam("row"),
-        _ROW.state.in_(("dead", "failed", "unknown", "expired")),
+        ROW_STATE.in_(("dead", "failed", "unknown", "expired")),
         _ROW.payload.is_not(None),
         _ROW.kind != "code",
     )
@@ -211,7 +210,8 @@ class SqlOutbox:
     ) -> Sequence[OutboxRow]:
         """Return up to `limit` rows in this state that pass the filter, newest first."""
         parameters = {"state": state, "most": limit}
-        selected = SELECT_BY_STATE.where(*row_filter.list_conditions())
+        in_state = IS_CLAIMED if state == "claimed" else _IN_OTHER_STATE
+        selected = SELECT_NEWEST.where(in_state, *row_filter.list_conditions())
         rows = await self._database.read(lambda connection: connection.execute(selected, parameters).all())
         return [OutboxRow(**row._mapping) for row in rows]
 

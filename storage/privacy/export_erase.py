@@ -19,10 +19,10 @@ from storage.privacy.data_map import DataSubject, count_rows, delete_rows, expor
 from storage.privacy.number_owner import FORGET_NOTIFY_NUMBER, NumberOwners
 from storage.sql.consent_triggers import ERASED_PREFIX
 from storage.sql.engine import Database
+from storage.sql.outbox_schema import OUTBOX_COLUMNS, outbox
 from storage.sql.tables import (
     consents,
     opt_outs,
-    outbox,
     payment_intents,
     preferences,
     purchase_charges,
@@ -75,7 +75,9 @@ class SqlPrivacy:
             export[each.name] = export_rows(connection, each, subject.operator, keys)
             on_progress(len(export), len(tables) + 2)
         where, parameters = self._message_filter(connection, subject, ())
-        messages = connection.execute(select(outbox).where(where).order_by(outbox.c.id), parameters)
+        messages = connection.execute(
+            select(*OUTBOX_COLUMNS.values()).where(where).order_by(outbox.c.id), parameters
+        )
         export["screens"] = self._exported_screens(connection, subject)
         on_progress(len(export), len(tables) + 2)
         export["messages"] = [self._exported_message(row) for row in messages]

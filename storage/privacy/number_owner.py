@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, text, update
+from sqlalchemy import Connection, bindparam, insert, not_, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from flows.domain.records import AuditEntry, Secret, Subscriber
@@ -12,7 +12,8 @@ from storage.audit.trail import AuditWriter
 from storage.crypto import derive_key, keyed_hash, subject_hash
 from storage.outbox.erased_opt_outs import ErasedOptOuts
 from storage.privacy.data_map import DataSubject, LineKeys, delete_rows, searchable_tables
-from storage.sql.tables import bindings, consents, outbox, preferences
+from storage.sql.outbox_schema import IS_CLAIMED, outbox
+from storage.sql.tables import bindings, consents, preferences
 
 _INSERT_BINDING = upsert(bindings)
 ADD_BINDING = _INSERT_BINDING.on_conflict_do_nothing(index_elements=[bindings.c.line])
@@ -29,7 +30,7 @@ CANCEL_WAITING_MESSAGES = (
         outbox.c.operator == bindparam("of"),
         outbox.c.to == bindparam("number"),
         outbox.c.due_at.is_not(None),
-        outbox.c.state != "claimed",
+        not_(IS_CLAIMED),
     )
     .values(state="dead", reason="the number has a new owner", due_at=None, payload=None)
 )

@@ -5,7 +5,7 @@ A database that a release creates has them from the start. After an upgrade `dia
 
 from datetime import datetime
 
-from sqlalchemy import Column, Connection, String, Table, select, text
+from sqlalchemy import Column, Connection, Exists, String, Table, exists, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from storage.sql.base import metadata
@@ -13,7 +13,9 @@ from storage.sql.types import UtcTime
 
 AUDIT_PAGES = "audit_pages"
 """Audit entries are chained by page; the previous release would chain each of them once more."""
-FEATURES = (AUDIT_PAGES,)
+OUTBOX_LEASES = "outbox_leases"
+"""Leases of the outbox are in a column of their own; the previous release would claim a leased row again."""
+FEATURES = (AUDIT_PAGES, OUTBOX_LEASES)
 
 database_features = Table(
     "database_features",
@@ -44,3 +46,8 @@ def list_disabled_features(connection: Connection) -> tuple[str, ...]:
 def is_enabled(connection: Connection, feature: str) -> bool:
     """Return whether a feature was turned on."""
     return feature in connection.execute(_ENABLED).scalars().all()
+
+
+def enabled_condition(feature: str) -> Exists:
+    """Return the SQL condition that a feature was turned on, for a statement that differs by it."""
+    return exists().where(database_features.c.name == feature)

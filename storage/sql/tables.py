@@ -10,8 +10,6 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    UniqueConstraint,
-    false,
     text,
 )
 
@@ -39,6 +37,8 @@ from storage.sql.console_schema import console_sessions as console_sessions
 from storage.sql.conversation_schema import conversations as conversations
 from storage.sql.link_schema import link_deliveries as link_deliveries
 from storage.sql.link_schema import link_slots as link_slots
+from storage.sql.outbox_schema import OUTBOX_FILLFACTOR as OUTBOX_FILLFACTOR
+from storage.sql.outbox_schema import outbox as outbox
 from storage.sql.pause_schema import outbox_pauses as outbox_pauses
 from storage.sql.payment_schema import payment_events as payment_events
 from storage.sql.payment_schema import payment_intents as payment_intents
@@ -211,63 +211,6 @@ password_tries = Table(
     Column("wrong", Integer, nullable=False),
     Index(None, "since"),
 )
-
-OUTBOX_FILLFACTOR = 33
-"""PostgreSQL fillfactor of the outbox, in percent: at 33 all versions of a row fit on one page (HOT updates).
-
-50 suffices only while no open transaction keeps the old versions from being pruned.
-"""
-
-outbox = Table(
-    "outbox",
-    metadata,
-    Column("id", ROW_ID, primary_key=True),
-    Column("key", String(255), nullable=False),
-    Column("operator", String(64), nullable=False),
-    Column("form", String(8), nullable=False),
-    Column("kind", String(16), nullable=False),
-    Column("priority", Integer, nullable=False),
-    Column("to", String(320), nullable=False),
-    Column("route", String(8), nullable=False),
-    Column("language", String(16), nullable=False),
-    Column("step", String(128), nullable=False),
-    Column("payload", LargeBinary),
-    Column("state", String(16), nullable=False),
-    Column("due_at", UtcTime),
-    Column("expires_at", UtcTime),
-    Column("fence", Integer, nullable=False),
-    Column("attempt", Integer, nullable=False),
-    Column("provider", String(64), nullable=False),
-    Column("message_id", String(160), nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("created_at", UtcTime, nullable=False),
-    Column("changed_at", UtcTime, nullable=False),
-    UniqueConstraint("key"),
-    CheckConstraint(
-        "state IN ('pending', 'claimed', 'again', 'unknown', 'sent',"
-        " 'delivered', 'failed', 'dead', 'expired', 'opted_out')",
-        name="state",
-    ),
-    Column("is_unprompted", Boolean, nullable=False, server_default=false()),
-    Column("trace_parent", String(55)),
-    Index(
-        *("ix_outbox_lanes", "priority", "operator", "route", "due_at", "id"),
-        postgresql_where=text("due_at IS NOT NULL"),
-        sqlite_where=text("due_at IS NOT NULL"),
-    ),
-    Index(
-        "ix_outbox_looked_at",
-        "state",
-        "id",
-        postgresql_where=text("state IN ('dead', 'failed', 'unknown')"),
-        sqlite_where=text("state IN ('dead', 'failed', 'unknown')"),
-    ),
-    Index("ix_outbox_recipient", "operator", "to", "id"),
-)
-"""Transactional outbox: a row can be claimed while `due_at` is set.
-
-`due_at` is when the row is due or, while it is claimed, when the lease expires.
-"""
 
 key_checks = Table(
     "key_checks",

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 from sqlalchemy.dialects import sqlite
 
 from flows.domain.records import ChangeSet
@@ -17,6 +17,7 @@ from storage.outbox.claim import CLAIM_ROWS, LEASE, claim_rows
 from storage.outbox.enqueue import KEY_PURPOSE
 from storage.outbox.sql_outbox import SqlOutbox
 from storage.sql.engine import Database
+from storage.sql.outbox_schema import OUTBOX_COLUMNS
 from tests.storage.outbox.test_store import ANA, build_notice, claim_batch, enqueue_items
 from tests.storage.outbox.test_store import ledger as ledger
 from tests.storage.outbox.test_store import outbox as outbox
@@ -51,7 +52,8 @@ async def insert_unsendable_rows(ledger: SqlLedger, database: Database, count: i
 
 async def count_states(database: Database) -> dict[str, int]:
     """Return the number of rows in each state; counted by the database, as to read 150,000 rows takes long."""
-    counted = text("SELECT state, count(*) FROM outbox GROUP BY state")
+    states = select(OUTBOX_COLUMNS["state"]).subquery()
+    counted = select(states.c.state, func.count()).group_by(states.c.state)
     rows = await database.read(lambda connection: connection.execute(counted).all())
     return {str(state): int(count) for state, count in rows}
 

@@ -60,6 +60,14 @@ async def test_a_full_route_is_not_read(deep_queue: Database) -> None:
     assert scanned == 0 and fetched <= 10
 
 
+async def test_a_claim_changes_no_index(deep_queue: Database) -> None:
+    def job(connection: Connection) -> tuple[int, int]:
+        batch = claim_rows(connection, AeadCipher(SECRET, KEY_PURPOSE), 100, lambda: NOW)
+        return len(batch.messages), int(connection.execute(ROWS_MOVED).scalar_one())
+
+    assert await deep_queue.write(job) == (100, 0)
+
+
 async def test_marking_as_sending_is_a_hot_update(deep_queue: Database) -> None:
     parcels = await SqlOutbox(deep_queue, SECRET).claim(10, NOW)
 
