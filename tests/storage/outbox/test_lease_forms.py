@@ -1,10 +1,12 @@
 """Outbox leases of both forms at once: around `dialtree db finish`, and beside the previous release."""
 
+import re
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
 from flows.domain.records import DeliveryOutcome
 from storage.ledger.sql_ledger import SqlLedger
@@ -30,6 +32,7 @@ from tests.storage.outbox.test_store import outbox as outbox
 from tests.support.databases import NOW, SECRET
 
 SECOND = timedelta(seconds=1)
+DEPLOYING = Path(__file__).parents[3] / "docs/deploying.md"
 LEASE_END = NOW + LEASE
 STORED = select(
     *(outbox_table.c[name] for name in ("state", "due_at", "leased_until", "fence", "attempt", "reason"))
@@ -120,6 +123,16 @@ async def test_a_claim_of_the_previous_release_is_respected_and_inherited(
     heir = await claim_one(outbox, LEASE_END)
     assert (heir.fencing_token, heir.lease_expired) == (2, False)
     assert await outbox.record_outcome(heir, SENT_OUTCOME, LEASE_END)
+
+
+async def test_the_statement_for_a_rollback_moves_leases_to_where_the_previous_release_reads_them(
+    outbox: SqlOutbox, ledger: SqlLedger, database: Database
+) -> None:
+    await enqueue_items(ledger, build_notice())
+    await claim_one(outbox)
+    (statement,) = re.findall(r'"(UPDATE outbox [^"]+)"', DEPLOYING.read_text())
+    await database.write(lambda connection: connection.execute(text(statement)))
+    assert await stored_row(database) == ("claimed", LEASE_END, None, 1, 1, "")
 
 
 async def test_a_leased_row_is_shown_as_claimed_until_its_lease_ends(
