@@ -23,8 +23,8 @@ BILL_STEPS: Sequence[load.Step] = (*MENU_STEPS[:3], ("1", "79,90 lei"), *MENU_ST
 WARM_UP_SECONDS = 0.5
 """Load before the first round, which is not counted: connections, caches and byte code are there then."""
 KNOWN_CALLERS = 600
-"""Callers who return while their name and language are cached: more than twice the connections of any case, as
-who dials while an earlier call of theirs is in mid-menu is offered to continue it."""
+"""Callers who return while their name and language are cached, which is for 30 s. They are more than twice the
+connections of any case: who dials while an earlier call of theirs is in mid-menu is offered to continue it."""
 
 session_numbers = itertools.count()
 

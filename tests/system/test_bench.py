@@ -1,6 +1,9 @@
 """The benchmark cannot lie: a wrong screen, an error in a log and a fallback end it."""
 
+import asyncio
 import itertools
+from collections import Counter
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -9,10 +12,10 @@ from aiohttp import web
 
 from bench import billing, load, purchases, reminders, ussd_links
 from bench.bulk_figures import BulkFigures
-from bench.cases import CASES
-from bench.comparison import MeasuredPlace, summarise_case
+from bench.cases import CASES, bare_journey
+from bench.comparison import MeasuredPlace, call_as_known_callers, summarise_case
 from bench.measure import KNOWN_CALLERS, MENU_STEPS, WEBHOOK_PATH, RoundFigures, require_right_answers
-from bench.servers import require_clean_log
+from bench.servers import BARE_REPLY, require_clean_log
 from bench.streamed_cycle import StreamedCycle
 from gateway.http.listening import serve_app
 from storage.sql.engine import connect
@@ -74,6 +77,21 @@ def test_ratios_are_formed_within_a_round() -> None:
     rounds = [(RoundFigures(bare, 1.0, 1), RoundFigures(2 * bare, 2.0, 1)) for bare in (10.0, 1000.0, 30.0)]
     menus = summarise_case(MeasuredPlace("menus", "menus", "memory", 32), rounds)
     assert (menus.ratio, menus.lowest_ratio, menus.highest_ratio, menus.p99_factor) == (0.5, 0.5, 0.5, 2.0)
+
+
+async def test_every_known_caller_calls_once_before_a_round() -> None:
+    callers: list[str] = []
+
+    async def handle(request: web.Request) -> web.Response:
+        callers.append(str((await request.post())["phoneNumber"]))
+        return web.Response(text=BARE_REPLY)
+
+    application, menus = web.Application(), CASES["menus"]()
+    application.router.add_route("*", "/{tail:.+}", handle)
+    case = replace(menus, journey=bare_journey(menus.journey))
+    async with serve_app(application, "127.0.0.1", 0) as port:
+        await asyncio.to_thread(call_as_known_callers, (0, port), case, 4)
+    assert set(Counter(callers).values()) == {len(MENU_STEPS)} and len(set(callers)) == KNOWN_CALLERS
 
 
 @pytest.mark.postgres
