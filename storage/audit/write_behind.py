@@ -17,6 +17,7 @@ log = logging.getLogger("dialtree.audit")
 FLUSH_INTERVAL_SECONDS = 0.2
 """Time between flushes; a process that crashes loses the entries of that time."""
 RETRY_INTERVAL_SECONDS = 1.0
+"""Time to the next flush where the database has failed."""
 MAX_PENDING = 20_000
 """Entries, and jobs, buffered while the database is unavailable; more are dropped and logged."""
 
@@ -63,15 +64,15 @@ class WriteBehind:
             hand_over()
         await self.flush()
 
-    async def flush(self) -> None:
-        """Write what is buffered now, after a running flush; it stays buffered if the database fails."""
+    async def flush(self) -> bool:
+        """Write what is buffered now, after a running flush; False if the database fails: it stays buffered."""
         async with self.flush_lock:
-            await self._flush_pending()
+            return await self._flush_pending()
 
-    async def _flush_pending(self) -> None:
+    async def _flush_pending(self) -> bool:
         entries, jobs = self.entries[:], self.jobs[:]
         if not entries and not jobs:
-            return
+            return True
 
         def write(connection: Connection) -> None:
             for job in jobs:
@@ -82,8 +83,9 @@ class WriteBehind:
             await self.database.write(write)
         except Failure as failure:
             log.error("audit.flush_failed", extra={"failure": type(failure).__name__})
-            return
+            return False
         del self.entries[: len(entries)], self.jobs[: len(jobs)]
+        return True
 
     def _add_pending(self, pending: list[T], item: T) -> None:
         if len(pending) >= MAX_PENDING:
@@ -97,5 +99,6 @@ class WriteBehind:
         pause = FLUSH_INTERVAL_SECONDS
         while self.entries or self.jobs:
             await asyncio.sleep(pause)
-            await asyncio.shield(self.flush())  # a flush cancelled half-way would write its entries again
-            pause = RETRY_INTERVAL_SECONDS
+            # a flush cancelled half-way would write its entries again
+            is_written = await asyncio.shield(self.flush())
+            pause = FLUSH_INTERVAL_SECONDS if is_written else RETRY_INTERVAL_SECONDS
