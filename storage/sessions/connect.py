@@ -35,7 +35,7 @@ def build_script_client(url: str, budget_seconds: float = 0.1) -> ScriptClient:
     kind = parts.scheme.partition("+")[2]
     if kind == "sentinel":
         master, *sentinels = _sentinel_clients(parts, budget_seconds)
-        return PipelinedScripts(master, budget_seconds, sentinels=sentinels)
+        return PipelinedScripts(master, budget_seconds, sentinels)
     if kind == "cluster":
         hosts = parse_hosts(parts, REDIS_PORT)
         return ClusterScripts(_cluster_client(parts, hosts, budget_seconds), budget_seconds, hosts)

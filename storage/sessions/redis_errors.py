@@ -1,5 +1,6 @@
 """Redis errors: every exception of the client library, translated into failures."""
 
+from hiredis import ReplyError
 from redis.exceptions import RedisClusterException, RedisError
 from redis.exceptions import TimeoutError as RedisTimeout
 
@@ -8,6 +9,8 @@ from storage.driver_frames import drop_frames
 
 REDIS_ERRORS = (TimeoutError, RedisError, RedisClusterException, OSError)
 """Exceptions of a Redis that cannot be used; those of a cluster do not derive from RedisError."""
+CALL_ERRORS = (*REDIS_ERRORS, ReplyError, Unavailable)
+"""Exceptions of a call on a pipeline: error answers and failures, too."""
 
 
 def translate_error(error: Exception) -> Unavailable:
@@ -20,4 +23,5 @@ def translate_error(error: Exception) -> Unavailable:
         return type(error)(str(error))
     if isinstance(error, TimeoutError | RedisTimeout):
         return Slow("redis: no answer in time")
-    return Down(f"redis: {type(error).__name__}: {str(error)[:80]}")
+    name = "" if isinstance(error, ReplyError) else f"{type(error).__name__}: "
+    return Down(f"redis: {name}{str(error)[:80]}")
