@@ -13,6 +13,7 @@ from flows.domain.payment_records import (
     PaymentHint,
     PaymentIntent,
     PaymentReport,
+    PaymentResolution,
     PaymentState,
     RefundState,
     StartedPayment,
@@ -102,6 +103,9 @@ class PaymentIntents(Protocol):
     async def find_intent(self, operator: str, intent_id: str) -> PaymentIntent | None:
         """Return an intent of this operator; None when there is none."""
 
+    async def find_resolution(self, operator: str, intent_id: str) -> PaymentResolution | None:
+        """Return what a person recorded about a payment of this operator; None for nothing."""
+
     async def list_bill_intents(self, operator: str, account: str, bill_id: str) -> Sequence[PaymentIntent]:
         """Return all intents of a bill, newest first."""
 
@@ -132,6 +136,7 @@ class PaymentIntents(Protocol):
     ) -> bool:
         """Make a step and enqueue `items`, in one transaction; False when the intent is in another state.
 
+        The change's resolution is stored in the same transaction.
         Into `booking` only one intent of a bill goes at a time, False for the others.
         """
 

@@ -44,6 +44,10 @@ RefundState = Literal["open", "made"]
 """`open`: accepted, and the money is on its way back; `made`: it went back."""
 FailureReason = Literal["", "funds", "limit", "rejected", "unanswered", "no_wallet"]
 """Why a wallet did not pay: too little money, a limit of the wallet, the payer's no, no answer, no wallet."""
+ResolvedState = Literal["refunded", "booked", "failed"]
+"""How a person ended a payment by hand: gave the money back, booked it at billing, or found that none moved."""
+BY_HAND = "by_hand"
+"""Reason of a payment that a person ended."""
 BookingOutcome = Literal["booked", "already", "excess"]
 """`already`: booked before under the same key; `excess`: the bill does not ask for this much any more."""
 
@@ -153,6 +157,22 @@ class BillPayment:
 
 
 @dataclass(frozen=True, slots=True)
+class PaymentResolution:
+    """What a person did by hand, outside the gateway, about a payment.
+
+    Money that comes after `failed` was recorded moves the payment on; a later record then replaces this one.
+    """
+
+    state: ResolvedState
+    amount: Decimal
+    """What was given back or booked, in the payment's currency; zero where no money moved."""
+    staff: str
+    """Who did it, as the operator names its staff: 1 to 64 characters."""
+    note: str = field(repr=False)
+    """Why, and under which number at the provider or at billing: 1 to 255 characters."""
+
+
+@dataclass(frozen=True, slots=True)
 class PaymentChange:
     """Step of an intent from one of the states `expected` to `state`; other fields replace the stored ones."""
 
@@ -164,3 +184,5 @@ class PaymentChange:
     page_url: str = field(default="", repr=False)
     page_expires_at: datetime | None = None
     reason: str = ""
+    resolution: PaymentResolution | None = None
+    """What a person did by hand, where that is the step."""

@@ -17,7 +17,7 @@ DECIDED: tuple[PaymentState, ...] = ("succeeded", "booking", "booked", "refundin
 FORWARD: Mapping[PaymentState, frozenset[PaymentState]] = {
     "confirmed": frozenset({"pending", "succeeded", "unknown", "failed", "expired"}),
     "pending": frozenset({"succeeded", "unknown", "failed", "expired"}),
-    "unknown": frozenset({"succeeded", "refunding"}),
+    "unknown": frozenset({"succeeded", "refunding", "booked", "refunded"}),
     "failed": frozenset({"succeeded", "unknown"}),
     "expired": frozenset({"succeeded", "unknown"}),
     "succeeded": frozenset({"booking"}),
@@ -26,7 +26,10 @@ FORWARD: Mapping[PaymentState, frozenset[PaymentState]] = {
     "booked": frozenset(),
     "refunded": frozenset(),
 }
-"""The steps there are; `booked` and `refunded` are final."""
+"""The steps there are; `booked` and `refunded` are final, and from `unknown` only people lead there.
+
+Of an `unknown` in which no money was seen they may say that none moved (`flows/payments/resolution.py`).
+"""
 
 
 def find_mismatch(intent: PaymentIntent, report: PaymentReport) -> str:

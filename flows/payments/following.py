@@ -4,10 +4,9 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from decimal import Decimal
 
 from flows.domain.actions import OperatorPorts
-from flows.domain.failures import Failure, NotEligible, NotFound, PaymentOpen, Refused
+from flows.domain.failures import NotEligible, NotFound, PaymentOpen, Refused
 from flows.domain.payment_records import (
     CALL_CARD,
     BillPayment,
@@ -20,9 +19,9 @@ from flows.domain.payment_records import (
 from flows.domain.records import DeferredStep, OutboundMessage
 from flows.payments.checks import DECIDED, NO_MONEY_SEEN, REFUND_REFUSED, STILL_PENDING, WAITING, find_mismatch
 from flows.payments.payable import CARD_OBSTACLE, PaymentPorts, payment_ports
-from flows.payments.payment_messages import FAILURE_TEXTS, PaymentMessages
+from flows.payments.payer_notices import PayerNotices
+from flows.payments.payment_messages import FAILURE_TEXTS
 from flows.payments.tasks import BOOK, CHECK, REFUND, audit_step, build_task, poll_wait_seconds
-from flows.services.email_validation import email_of
 from menus.machine.menu import Menu
 
 log = logging.getLogger("dialtree.payments")
@@ -102,7 +101,7 @@ class PaymentFollower:
             await self._finish_booking(intent)
         elif is_first_try:
             refund = build_task(REFUND, intent, self.ports.now())
-            notices = await self._notices(intent, "double")
+            notices = await self._notices.build_notices(intent, "double")
             if await self._advance(intent, ("booking",), "refunding", (refund, *notices)):
                 log.warning(
                     "payments.paid_twice",
@@ -129,7 +128,7 @@ class PaymentFollower:
             raise PaymentOpen(after_seconds=LATE_WATCH.total_seconds()) from refused
         if state == "open":
             raise PaymentOpen(after_seconds=poll_wait_seconds(self.ports.now() - intent.changed_at))
-        notices = await self._notices(replace(intent, amount=report.amount), "refunded")
+        notices = await self._notices.build_notices(replace(intent, amount=report.amount), "refunded")
         reason = "made" if intent.reason == REFUND_REFUSED else ""
         await self._advance(intent, ("refunding",), "refunded", notices, reason=reason)
 
@@ -143,8 +142,9 @@ class PaymentFollower:
     def _ports(self) -> PaymentPorts:
         return payment_ports(self.ports)
 
-    def _messages(self, intent: PaymentIntent) -> PaymentMessages:
-        return PaymentMessages(self.menu, intent, self.ports.now())
+    @property
+    def _notices(self) -> PayerNotices:
+        return PayerNotices(self.menu, self.ports)
 
     async def _read_report(self, intent: PaymentIntent) -> PaymentReport | None:
         """Return what the provider says; None for a payment it does not know yet.
@@ -177,7 +177,7 @@ class PaymentFollower:
 
     async def _apply_failure(self, intent: PaymentIntent, report: PaymentReport) -> None:
         """Note that no money moved, and tell the payer why where the provider says so."""
-        messages = await self._notices(intent, FAILURE_TEXTS.get(report.failure, "failed"))
+        messages = await self._notices.build_notices(intent, FAILURE_TEXTS.get(report.failure, "failed"))
         await self._advance(intent, WAITING, "failed", messages, reason=report.failure)
 
     async def _tell_silence(self, intent: PaymentIntent) -> None:
@@ -185,7 +185,7 @@ class PaymentFollower:
         if intent.reason == STILL_PENDING:
             return
         log.error("payments.wallet_silent", extra=self._log_extra(intent, STILL_PENDING))
-        message = self._messages(intent).build_sms("unknown")
+        message = await self._notices.build_notices(intent, "unknown")
         await self._advance(intent, WAITING, "pending", message, reason=STILL_PENDING)
 
     async def _apply_success(self, intent: PaymentIntent, report: PaymentReport) -> None:
@@ -204,7 +204,9 @@ class PaymentFollower:
             return await self._ports.booking.book_payment(payment)
         except Refused as refused:
             log.error("payments.booking_refused", extra=self._log_extra(intent, type(refused).__name__))
-            await self._advance(intent, ("booking",), "booking", await self._notices(intent, "unknown"))
+            await self._advance(
+                intent, ("booking",), "booking", await self._notices.build_notices(intent, "unknown")
+            )
             raise PaymentOpen from refused
 
     async def _is_paid_by_another(self, intent: PaymentIntent) -> bool:
@@ -216,39 +218,10 @@ class PaymentFollower:
         )
 
     async def _finish_booking(self, intent: PaymentIntent) -> None:
-        remaining, messages = await self._read_remaining(intent), self._messages(intent)
-        mail = messages.build_mail(await self._receipt_address(intent), remaining)
-        items = (*messages.build_sms("receipt", remaining), *mail)
-        if await self._advance(intent, ("booking",), "booked", items):
+        if await self._advance(intent, ("booking",), "booked", await self._notices.build_receipt(intent)):
             log.info(
                 "payments.booked", extra={"operator": intent.operator, "payment": intent.id[:LOGGED_CHARACTERS]}
             )
-
-    async def _read_remaining(self, intent: PaymentIntent) -> Decimal:
-        """Return what is left to pay; nothing where billing does not show the bill any more."""
-        try:
-            return (await self._ports.booking.read_live_bill(intent.account, intent.bill_id)).remaining
-        except Refused:
-            return Decimal(0)
-
-    async def _notices(self, intent: PaymentIntent, name: str) -> tuple[OutboundMessage, ...]:
-        """Return a notice to the payer: by SMS, or by e-mail where the link went there."""
-        messages = self._messages(intent)
-        if intent.payer:
-            return messages.build_sms(name)
-        return messages.build_notice_mail(name, await self._receipt_address(intent))
-
-    async def _receipt_address(self, intent: PaymentIntent) -> str:
-        """Return the subscriber's validated address; empty for none, and where the line has a new owner."""
-        try:
-            subscriber = await self.ports.billing.get_subscriber(intent.line) if intent.line else None
-        except Failure:
-            return ""
-        if subscriber is None or subscriber.id != intent.subscription:
-            return ""
-        preference = await self.ports.ledger.get_preference(intent.operator, intent.subscription)
-        address, is_validated = email_of(preference, subscriber)
-        return address if is_validated else ""
 
     async def _leave_to_people(
         self, intent: PaymentIntent, expected: tuple[PaymentState, ...], reason: str
@@ -256,7 +229,10 @@ class PaymentFollower:
         """Set an intent aside until a person decides, and tell the payer not to pay again; both once."""
         if intent.state == "unknown":
             return
-        earlier, notices = tuple({*expected} - {"unknown"}), await self._notices(intent, "unknown")
+        earlier, notices = (
+            tuple({*expected} - {"unknown"}),
+            await self._notices.build_notices(intent, "unknown"),
+        )
         if await self._advance(intent, earlier, "unknown", notices, reason=reason):
             log.error("payments.mismatch", extra=self._log_extra(intent, reason))
 

@@ -9,7 +9,13 @@ from typing import Literal
 from flows.domain.actions import OperatorPorts
 from flows.domain.failures import NotEligible, NotFound
 from flows.domain.payment_ports import Payments
-from flows.domain.payment_records import CALL_CARD, PaymentIntent, PaymentReport
+from flows.domain.payment_records import (
+    BY_HAND,
+    CALL_CARD,
+    PaymentIntent,
+    PaymentReport,
+    PaymentResolution,
+)
 from flows.payments.checks import find_mismatch
 from flows.payments.following import build_bill_payment
 from flows.payments.payable import PaymentPorts, payment_ports
@@ -34,25 +40,47 @@ class PaymentDifference:
 async def compare_day(ports: OperatorPorts, operator: str, day: date) -> list[PaymentDifference]:
     """Return the differences of a day (UTC). Billing is asked about every payment that is booked here.
 
-    Cards in calls are left out: their connection lists none.
+    Cards in calls are left out: their connection lists none. What staff booked at billing by hand is under a
+    key of their own there: its record counts.
     """
     found, start = payment_ports(ports), datetime.combine(day, time(), UTC)
     recent = await found.intents.list_intents(operator, (), start - DAY, MAX_INTENTS)
     intents = {each.id: each for each in recent}
     paid, next_day = await _paid_reports(found, recent, day), await _paid_reports(found, recent, day + DAY)
-    differences = list(_paid_differences(paid, intents))
+    by_hand = await _read_resolutions(found, operator, recent)
+    differences = list(_paid_differences(paid, intents, by_hand))
     for intent in (
         each
         for each in recent
         if each.state == "booked" and each.provider != CALL_CARD and start <= each.created_at < start + DAY
     ):
         at_provider = any(each.intent_id == intent.id for each in (*paid, *next_day))
-        at_billing = await found.booking.find_booking(build_bill_payment(intent, ports.now()))
+        at_billing = intent.id in by_hand or await found.booking.find_booking(
+            build_bill_payment(intent, ports.now())
+        )
         if not at_provider:
             differences.append(PaymentDifference("booked_not_paid", intent.id, intent.state))
         if not at_billing:
             differences.append(PaymentDifference("paid_not_booked", intent.id, intent.state))
     return differences + list(_paid_twice(paid, intents))
+
+
+async def list_resolutions(ports: OperatorPorts, operator: str, day: date) -> list[PaymentResolution]:
+    """Return what staff did by hand about the payments begun on a day (UTC)."""
+    found, start = payment_ports(ports), datetime.combine(day, time(), UTC)
+    recent = await found.intents.list_intents(operator, (), start, MAX_INTENTS)
+    begun = [each for each in recent if each.created_at < start + DAY]
+    return [*(await _read_resolutions(found, operator, begun)).values()]
+
+
+async def _read_resolutions(
+    found: PaymentPorts, operator: str, intents: Sequence[PaymentIntent]
+) -> dict[str, PaymentResolution]:
+    """Return what staff recorded about payments and still holds, by the payment's id."""
+    ended = [each for each in intents if each.reason == BY_HAND]
+    records = {each.id: await found.intents.find_resolution(operator, each.id) for each in ended}
+    states = {each.id: each.state for each in ended}
+    return {key: each for key, each in records.items() if each is not None and each.state == states[key]}
 
 
 async def _paid_reports(
@@ -77,13 +105,19 @@ async def _ask_provider(provider: Payments, intent: PaymentIntent) -> PaymentRep
 
 
 def _paid_differences(
-    paid: Sequence[PaymentReport], intents: dict[str, PaymentIntent]
+    paid: Sequence[PaymentReport],
+    intents: dict[str, PaymentIntent],
+    by_hand: dict[str, PaymentResolution],
 ) -> Iterator[PaymentDifference]:
+    """Yield what the provider has and we do not; the provider's own refund is always of the whole amount."""
     for report in paid:
         intent = intents.get(report.intent_id)
         if intent is None:
             yield PaymentDifference("not_ours", report.reference, "")
-        elif find_mismatch(intent, report) in ("amount", "currency"):
+        elif intent.id in by_hand and intent.state != "failed":
+            if by_hand[intent.id].amount != report.amount:
+                yield PaymentDifference("amount_differs", intent.id, intent.state)
+        elif intent.state != "refunded" and find_mismatch(intent, report) in ("amount", "currency"):
             yield PaymentDifference("amount_differs", intent.id, intent.state)
         elif intent.state not in ("booked", "refunded"):
             yield PaymentDifference("paid_not_booked", intent.id, intent.state)

@@ -1,4 +1,4 @@
-"""Declarations (Typer) of `dialtree payments`: list, show, ask, refund, check."""
+"""Declarations (Typer) of `dialtree payments`: list, show, ask, refund, resolve, check."""
 
 from datetime import datetime
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer import Argument, Option
 
-from flows.domain.payment_records import PaymentState
+from flows.domain.payment_records import PaymentState, ResolvedState
 from gateway.cli import options as opt
 
 payments_app = typer.Typer(help="Look after payments of bills.", no_args_is_help=True)
@@ -61,6 +61,33 @@ def refund_payment(
 ) -> None:
     """Give back what was paid; only for payments in state `unknown`, which billing has not booked."""
     _run_action(what="refund", operator=operator, payment=payment, yes=yes, demo=demo)
+
+
+@payments_app.command(
+    "resolve",
+    epilog="Example: dialtree payments resolve orange-fr 0a1b2c3d4e5f --as refunded --amount 34.99"
+    ' --by m.durand --note "refund 4711 at the provider" --yes',
+)
+def resolve_payment(
+    operator: opt.OperatorArgument,
+    payment: PaymentArgument,
+    *,
+    state: Annotated[
+        ResolvedState,
+        Option("--as", help="Given back at the provider, booked at billing, or no money moved."),
+    ],
+    staff: Annotated[str, Option("--by", metavar="NAME", help="Who did it; 64 characters at most.")],
+    note: Annotated[
+        str, Option(metavar="TEXT", help="Why, and the number of it there; 255 characters at most.")
+    ],
+    amount: Annotated[str, Option(help="What was given back or booked, e.g. 34.99.")] = "0",
+    no_notice: Annotated[bool, Option("--no-notice", help="Tell the payer nothing.")] = False,
+    yes: Annotated[bool, Option("--yes", help="Do it; without this nothing is changed.")] = False,
+    demo: opt.DemoOption = False,
+) -> None:
+    """Record what was done by hand about a payment that is `unknown`, or whose refund was refused."""
+    given = {"state": state, "staff": staff, "note": note, "amount": amount, "tells_payer": not no_notice}
+    _run_action(what="resolve", operator=operator, payment=payment, yes=yes, demo=demo, **given)
 
 
 @payments_app.command("check", epilog="Example: dialtree payments check orange-fr --day 2026-03-10")

@@ -1,22 +1,26 @@
-"""Command `dialtree payments`: list, show, ask, refund, compare a day."""
+"""Command `dialtree payments`: list, show, ask, refund, resolve, compare a day."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from dataclasses import asdict
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 from flows.domain.actions import OperatorPorts
 from flows.domain.failures import PaymentOpen
-from flows.domain.payment_records import PaymentChange, PaymentIntent, PaymentState
+from flows.domain.payment_records import PaymentChange, PaymentIntent, PaymentResolution, PaymentState
 from flows.payments.following import PaymentFollower
 from flows.payments.payable import payment_ports, takes_payments
-from flows.payments.reconciliation import compare_day
+from flows.payments.reconciliation import compare_day, list_resolutions
+from flows.payments.resolution import PaymentResolver, find_obstacle
 from flows.payments.tasks import REFUND, audit_step, build_task
 from gateway.cli.common import read_settings, run_in_container
 from gateway.cli.error_output import print_error
 from gateway.cli.table_output import print_table
 from gateway.observability.payment_metrics import write_difference_metrics
 from gateway.wiring.container import Container
+from menus.text.input_parsing import parse_amount
 from menus.text.masking import mask_recipient
 
 PAYMENT_HEADERS = ("payment", "created", "bill", "amount", "state", "reason")
@@ -24,6 +28,8 @@ SEARCHED = timedelta(days=400)
 """Age of the payments that are found by the beginning of their id."""
 MIN_PREFIX = 8
 MAX_SEARCHED = 1_000_000
+MAX_STAFF, MAX_NOTE = 64, 255
+"""Characters, as the columns have them."""
 
 
 def main(*, what: str, operator: str, demo: bool, **arguments: Any) -> int:
@@ -76,6 +82,8 @@ async def _show_payment(
         return 1
     fields = {name: getattr(intent, name) for name in PaymentIntent.__slots__ if name != "page_url"}
     fields |= {name: mask_recipient(fields[name]) for name in ("line", "payer")}
+    found = await ports.intents.find_resolution(operator, intent.id) if ports.intents else None
+    fields |= {f"by hand: {name}": value for name, value in (asdict(found) if found else {}).items()}
     print_table(("field", "value"), [(name, str(value)) for name, value in fields.items()], "{:<16} {}")
     return 0
 
@@ -120,6 +128,46 @@ async def _refund_payment(
     return 0
 
 
+async def _resolve_payment(
+    container: Container, operator: str, ports: OperatorPorts, arguments: Mapping[str, Any]
+) -> int:
+    menu = container.menu_versions.current_menu(operator)
+    resolution, intent = _read_resolution(arguments, menu.config.currency.decimals), None
+    if resolution is not None:
+        intent = await _find_payment(operator, ports, arguments["payment"])
+    if resolution is None or intent is None:
+        return 1
+    resolver, name = PaymentResolver(menu, ports), intent.id[:12]
+    if await resolver.is_recorded(intent, resolution):
+        print(f"{name}: the same was recorded before")
+        return 0
+    if obstacle := find_obstacle(intent, resolution):
+        print_error(f"{name}: {obstacle}")
+        return 1
+    what = f"{resolution.state} {resolution.amount} of {intent.amount} {intent.currency}, {intent.bill_number}"
+    if not arguments["yes"]:
+        print_error(f"{name} would be recorded as {what}; say so with --yes")
+        return 1
+    if not await resolver.record(intent, resolution, tells_payer=arguments["tells_payer"]):
+        print_error(f"{name} has changed meanwhile: look again")
+        return 1
+    print(f"{name} is recorded as {what}")
+    return 0
+
+
+def _read_resolution(arguments: Mapping[str, Any], decimals: int) -> PaymentResolution | None:
+    """Return what is to be recorded; None, and a line that says why, for values that cannot be."""
+    amount = parse_amount(arguments["amount"], decimals)
+    staff, note = arguments["staff"].strip(), arguments["note"].strip()
+    if amount is None:
+        print_error(f"{arguments['amount']} is no amount with up to {decimals} decimals")
+    elif not 0 < len(staff) <= MAX_STAFF or not 0 < len(note) <= MAX_NOTE:
+        print_error(f"give --by up to {MAX_STAFF} and --note up to {MAX_NOTE} characters")
+    else:
+        return PaymentResolution(arguments["state"], amount, staff, note)
+    return None
+
+
 async def _check_day(
     container: Container, operator: str, ports: OperatorPorts, arguments: Mapping[str, Any]
 ) -> int:
@@ -127,6 +175,10 @@ async def _check_day(
     differences = await compare_day(ports, operator, day)
     for each in differences:
         print(f"{each.kind:<16} {each.payment[:24]:<24} {each.state}")
+    by_hand = await list_resolutions(ports, operator, day)
+    for state in sorted({each.state for each in by_hand}):
+        amounts = [each.amount for each in by_hand if each.state == state]
+        print(f"by hand: {len(amounts)} {state}, {sum(amounts, Decimal(0))}")
     print(f"{day}: {len(differences)} differences")
     if arguments.get("metrics"):
         write_difference_metrics(arguments["metrics"], operator, differences, container.clock())
@@ -154,11 +206,12 @@ async def _find_payment(operator: str, ports: OperatorPorts, prefix: str) -> Pay
     return matching[0]
 
 
-NEEDS_PROVIDER = frozenset({"ask", "refund", "check"})
+NEEDS_PROVIDER = frozenset({"ask", "refund", "resolve", "check"})
 PAYMENT_ACTIONS: Mapping[str, Callable[[Container, str, OperatorPorts, Mapping[str, Any]], Awaitable[int]]] = {
     "list": _list_payments,
     "show": _show_payment,
     "ask": _ask_provider,
     "refund": _refund_payment,
+    "resolve": _resolve_payment,
     "check": _check_day,
 }

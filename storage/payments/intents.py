@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
@@ -9,13 +10,21 @@ from typing import Any
 from sqlalchemy import Connection, Integer, Select, and_, bindparam, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from flows.domain.payment_records import UNDER_WAY, PaymentChange, PaymentHint, PaymentIntent, PaymentState
+from flows.domain.payment_records import (
+    UNDER_WAY,
+    PaymentChange,
+    PaymentHint,
+    PaymentIntent,
+    PaymentResolution,
+    PaymentState,
+)
 from flows.domain.records import AuditEntry, DeferredStep, OutboundMessage, Secret
 from storage.audit.trail import AuditWriter
 from storage.crypto import AeadCipher
 from storage.outbox.enqueue import KEY_PURPOSE, enqueue_items
 from storage.sql.direct_query import DirectQuery
 from storage.sql.engine import Database
+from storage.sql.payment_schema import payment_resolutions
 from storage.sql.tables import payment_events, payment_intents
 
 _ROW = payment_intents.c
@@ -61,6 +70,15 @@ SELECT_BOOKING = (
     )
     .limit(1)
 )
+_RESOLUTION = payment_resolutions.c
+SELECT_RESOLUTION = select(_RESOLUTION.state, _RESOLUTION.amount, _RESOLUTION.staff, _RESOLUTION.note).where(
+    _RESOLUTION.operator == bindparam("operator"), _RESOLUTION.intent == bindparam("intent")
+)
+_UPSERT_RESOLUTION = upsert(payment_resolutions)
+UPSERT_RESOLUTION = _UPSERT_RESOLUTION.on_conflict_do_update(
+    index_elements=[_RESOLUTION.intent],
+    set_={name: _UPSERT_RESOLUTION.excluded[name] for name in ("state", "amount", "staff", "note", "at")},
+)
 LOCK_INTENT = select(payment_intents).where(_ROW.id == bindparam("intent")).with_for_update()
 
 
@@ -77,6 +95,14 @@ class SqlPaymentIntents:
         """Return an intent of this operator; None when there is none."""
         found = await self._fetch_intents(SELECT_INTENT, operator=operator, intent=intent_id)
         return found[0] if found else None
+
+    async def find_resolution(self, operator: str, intent_id: str) -> PaymentResolution | None:
+        """Return what a person recorded about a payment of this operator; None for nothing."""
+        values = {"operator": operator, "intent": intent_id}
+        row = await self._database.read(
+            lambda connection: connection.execute(SELECT_RESOLUTION, values).first()
+        )
+        return None if row is None else PaymentResolution(**row._mapping)
 
     async def list_bill_intents(self, operator: str, account: str, bill_id: str) -> Sequence[PaymentIntent]:
         """Return all intents of a bill, newest first."""
@@ -207,4 +233,11 @@ def _update_intent(connection: Connection, change: PaymentChange) -> bool:
     values = {name: value for name, value in given.items() if value}
     statement = update(payment_intents).where(_ROW.id == change.intent_id)
     connection.execute(statement.values(state=change.state, changed_at=change.changed_at, **values))
+    if change.resolution is not None:
+        connection.execute(UPSERT_RESOLUTION, _resolution_row(row.operator, change))
     return True
+
+
+def _resolution_row(operator: str, change: PaymentChange) -> dict[str, Any]:
+    given = asdict(change.resolution) if change.resolution else {}
+    return {"intent": change.intent_id, "operator": operator, "at": change.changed_at, **given}

@@ -80,7 +80,7 @@ PERSONAL_DATA_TABLES: Sequence[PersonalDataTable] = (
     PersonalDataTable(
         payment_intents,
         "subscription",
-        ("bill_number", "amount", "currency", "state", "receipt", "created_at"),
+        ("bill_number", "amount", "currency", "state", "reason", "receipt", "created_at"),
         "kept",
         drops_with_owner=False,
     ),

@@ -12,6 +12,7 @@ from flows.domain.failures import Unavailable
 from storage.audit import trail as trail
 from storage.sql.audit_schema import audit_pages
 from storage.sql.engine import Database
+from storage.sql.payment_schema import payment_resolutions
 from storage.sql.tables import (
     audit,
     changes,
@@ -122,6 +123,13 @@ RETENTION_RULES = (
             payment_intents.c.people != b"",
         ),
         {"people": b""},
+    ),
+    RetentionRule(
+        "notes of staff on payments",
+        400 * DAY,
+        payment_resolutions,
+        (payment_resolutions.c.at < _BEFORE, payment_resolutions.c.note != ""),
+        {"note": ""},
     ),
     RetentionRule("promises to pay", 400 * DAY, payment_promises, (payment_promises.c.promised_at < _BEFORE,)),
     RetentionRule("purchase alerts", 400 * DAY, purchase_alerts, (purchase_alerts.c.at < _BEFORE,)),

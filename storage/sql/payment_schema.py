@@ -1,4 +1,4 @@
-"""SQL schema of payments: intents, which are never deleted, provider events seen, promises to pay."""
+"""SQL schema of payments: intents and what staff did about them, provider events seen, promises to pay."""
 
 from sqlalchemy import (
     CheckConstraint,
@@ -66,6 +66,21 @@ payment_intents = Table(
     ),
 )
 """Payment intents: a bill has one open at a time, and one being booked; `people` is encrypted."""
+
+payment_resolutions = Table(
+    "payment_resolutions",
+    metadata,
+    Column("intent", String(32), primary_key=True),
+    Column("operator", String(64), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("amount", ExactAmount, nullable=False),
+    Column("staff", String(64), nullable=False),
+    Column("note", String(255), nullable=False),
+    Column("at", UtcTime, nullable=False),
+    CheckConstraint("state IN ('refunded', 'booked', 'failed')", name="state"),
+    Index(None, "at"),
+)
+"""What staff did by hand about payments that the gateway could not decide: one row of a payment at most."""
 
 payment_events = Table(
     "payment_events",

@@ -134,7 +134,7 @@ async def run_soak(url: str, kills: int, seed: int) -> BooksVerdict:
 
 
 def main() -> int:
-    """Print kills, intents, booked, refunded, open, lost, double and the seed; return 1 unless all balances."""
+    """Print kills, intents, where the money is, what is wrong and the seed; return 1 unless all balances."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults.payment_soak")
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 31))
@@ -145,8 +145,9 @@ def main() -> int:
         took = time.monotonic() - began
     print(
         f"kills {args.kills}  intents {verdict.intent_count}  in {verdict.money_in}  booked {verdict.booked}"
-        f"  refunded {verdict.refunded}  open {verdict.open}  lost {len(verdict.lost)}"
-        f"  double {len(verdict.double)}  seed {args.seed}  ({took:.0f} s)"
+        f"  refunded {verdict.refunded} (by hand {verdict.by_hand})  open {verdict.open}"
+        f"  lost {len(verdict.lost)}  misrecorded {len(verdict.misrecorded)}  double {len(verdict.double)}"
+        f"  seed {args.seed}  ({took:.0f} s)"
     )
     return int(not verdict.is_balanced)
 

@@ -10,6 +10,7 @@ from sqlalchemy import insert
 
 from gateway.demo.payfake import Payfake
 from storage.sql.engine import Database
+from storage.sql.payment_schema import payment_resolutions
 from storage.sql.tables import billing_payments
 from tests.faults.payment_soak import open_soak
 from tests.support.databases import database as database
@@ -28,7 +29,7 @@ async def test_two_hundred_kills_between_any_two_steps_lose_and_double_no_money(
         verdict = await soak.run()
         assert soak.killed >= 200 and await soak.books.is_settled()
     gc.collect()
-    assert verdict.is_balanced and verdict.booked > 0 and verdict.refunded > 0
+    assert verdict.is_balanced and verdict.booked > 0 and verdict.refunded > verdict.by_hand > 0
 
 
 @pytest.fixture
@@ -76,3 +77,15 @@ async def test_the_books_name_money_that_was_given_back_twice(books: PaymentBook
     assert (await books.read_verdict()).is_balanced
     books.payfake.refunds["p1-r2"] = {"session": "s-p1", "amount": "10.00"}
     assert (await books.read_verdict()).double == {"p1"}
+
+
+async def test_the_books_name_a_record_of_staff_that_the_provider_does_not_confirm(books: PaymentBooks) -> None:
+    pay_session(books, "p1")
+    books.payfake.refunds["p1-hand"] = {"session": "s-p1", "amount": "10.00"}
+    row: dict[str, Any] = {"intent": "p1", "operator": OPERATOR, "state": "refunded", "staff": "i.pop"}
+    row |= {"amount": Decimal("10.00"), "note": "n", "at": datetime.now(UTC)}
+    await books.database.write(lambda connection: connection.execute(insert(payment_resolutions), row))
+    assert (await books.read_verdict()).is_balanced
+    books.payfake.refunds["p1-hand"]["amount"] = "9.00"
+    verdict = await books.read_verdict()
+    assert verdict.misrecorded == {"p1"} and not verdict.is_balanced

@@ -221,6 +221,20 @@ async def test_a_result_that_never_comes_is_looked_at_by_a_person(call: CardCall
     assert await call.states() == ["booked"]
 
 
+async def test_a_card_that_was_not_charged_is_said_to_have_failed_by_a_person_and_the_bill_can_be_paid(
+    call: CardCall,
+) -> None:
+    await call.call("1", "6", "5")
+    await call.wait(minutes=61)
+    (intent,) = await call.intents()
+    told = {"payment": intent.id, "yes": True, "tells_payer": True}
+    values = {"state": "failed", "amount": "0", "staff": "i.pop", "note": "no charge in the account", **told}
+    assert await run_action(call.sandbox.container, "resolve", OPERATOR, values) == 0
+    await call.wait(minutes=1)
+    assert await call.states() == ["failed"] and "nu a reusit" in call.received[-1]
+    assert "<Pay" in await call.call("1", "6", "5")
+
+
 async def test_without_a_connector_pay_is_in_no_twiml(sandboxes: SandboxFactory) -> None:
     async with open_call(sandboxes) as call:
         heard = [await call.call("1", "6"), await call.call("1", "6", "5"), await call.call("1", "6", "1")]

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, insert, select
 
 from gateway.demo.payfake import Payfake
 from storage.sql.engine import Database
+from storage.sql.payment_schema import payment_resolutions
 from storage.sql.tables import billing_bills, billing_payments, billing_subscribers, outbox, payment_intents
 from tests.support.faults.payment_life import ACCOUNT, LATE_PLAN, LINE, OPERATOR, SUBSCRIPTION, plan_of
 
@@ -29,16 +30,21 @@ class BooksVerdict:
     booked: Decimal
     refunded: Decimal
     open: Decimal
+    by_hand: Decimal
+    """What staff recorded as given back by hand, a part of `refunded`."""
     lost: frozenset[str]
     """Payments whose money is neither booked, nor given back, nor in the hands of the gateway."""
     double: frozenset[str]
     """Payments counted twice, and bills for which more was booked than they asked for."""
+    misrecorded: frozenset[str]
+    """Payments whose record by staff is not what the provider gave back."""
 
     @property
     def is_balanced(self) -> bool:
         """Whether every payment is in one place, and no money is missing."""
         in_places = self.booked + self.refunded + self.open
-        return not self.lost and not self.double and self.money_in == in_places
+        faults = self.lost | self.double | self.misrecorded
+        return not faults and self.money_in == in_places
 
 
 @dataclass(slots=True)
@@ -72,8 +78,9 @@ class PaymentBooks:
     async def read_verdict(self) -> BooksVerdict:
         """Compare the three sides; what is paid meanwhile is left to the next comparison."""
         paid = self._paid_sessions()
-        intents, bookings, receipts = await self.database.read(_read_rows, seconds=PATIENCE_SECONDS)
+        intents, bookings, receipts, by_hand = await self.database.read(_read_rows, seconds=PATIENCE_SECONDS)
         back = Counter(each["session"].removeprefix("s-") for each in self.payfake.refunds.values())
+        given = self._given_back()
         places = [*_places(paid, bookings, back, intents)]
         sums: dict[str, Decimal] = {"booked": Decimal(0), "refunded": Decimal(0), "open": Decimal(0)}
         for key, place in places:
@@ -84,6 +91,8 @@ class PaymentBooks:
             intent_count=len(intents),
             money_in=sum((Decimal(each["amount"]) for each in paid.values()), Decimal(0)),
             **sums,
+            by_hand=sum(by_hand.values(), Decimal(0)),
+            misrecorded=frozenset(key for key, amount in by_hand.items() if given[key] != amount),
             lost=frozenset({key for key, place in places if place == "lost"} | unreceipted),
             double=frozenset(
                 {key for key, place in places if place == "double"}
@@ -105,6 +114,13 @@ class PaymentBooks:
         return {
             each["payment"]: dict(each) for each in self.payfake.sessions.values() if each["status"] == "paid"
         }
+
+    def _given_back(self) -> Mapping[str, Decimal]:
+        """Return what the provider gave back of each payment."""
+        given: dict[str, Decimal] = defaultdict(Decimal)
+        for each in self.payfake.refunds.values():
+            given[each["session"].removeprefix("s-")] += Decimal(each["amount"])
+        return given
 
     def _overpaid_bills(self, bookings: Mapping[str, tuple[str, Decimal]]) -> Iterator[str]:
         booked: dict[str, Decimal] = defaultdict(Decimal)
@@ -136,15 +152,17 @@ def _places(
 
 def _read_rows(
     connection: Connection,
-) -> tuple[dict[str, str], dict[str, tuple[str, Decimal]], frozenset[str]]:
-    """Return the intents' states, billing's bookings, and the intents whose receipt was enqueued."""
+) -> tuple[dict[str, str], dict[str, tuple[str, Decimal]], frozenset[str], dict[str, Decimal]]:
+    """Return the intents' states, billing's bookings, whose receipt was enqueued, and what staff recorded."""
     states = select(payment_intents.c.id, payment_intents.c.state)
     booked = select(billing_payments.c.key, billing_payments.c.bill, billing_payments.c.amount)
+    by_hand = select(payment_resolutions.c.intent, payment_resolutions.c.amount)
     receipts = select(outbox.c.key).where(outbox.c.key.like("%/receipt"))
     return (
         {row.id: row.state for row in connection.execute(states)},
         {row.key: (row.bill, row.amount) for row in connection.execute(booked)},
         frozenset(row.key.removesuffix("/receipt") for row in connection.execute(receipts)),
+        {row.intent: row.amount for row in connection.execute(by_hand)},
     )
 
 
