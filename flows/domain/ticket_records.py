@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from flows.domain.trace_scope import current_trace_parent
+
 TicketState = Literal["open", "answered", "closed"]
 
 
@@ -27,6 +29,8 @@ class Ticket:
     """What the subscriber wrote, if anything."""
     event_body: str = field(default="", repr=False)
     """JSON sent to the operator's help desk; empty when the operator has none."""
+    trace_parent: str = field(default_factory=current_trace_parent, repr=False, compare=False)
+    """W3C `traceparent` of the turn that opened it: the event's delivery links to it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Payment resolution: what staff did by hand, outside the gateway, ends a payment that nobody else decides."""
+"""Payment resolution: what staff did by hand, outside the gateway, ends an undecided payment."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace

@@ -69,7 +69,9 @@ async def _notify_cycle(args: argparse.Namespace, container: Container) -> int:
     outbox = rehearsal if args.dry_run else await _permitted_outbox(args, container, ports.billing, days)
     if outbox is None:
         return UNCONFIRMED
-    result = await _run_cycle(args, container, ports.billing, outbox, days)
+    kind = "bill_rehearsal" if args.dry_run else "bill_notices"
+    with container.telemetry.trace_run(args.operator, kind):
+        result = await _run_cycle(args, container, ports.billing, outbox, days)
     for line in result.list_rejections():
         print_error(line)
     for line in rehearsal.report_lines():

@@ -29,7 +29,8 @@ async def run_reminders(args: argparse.Namespace, container: Container) -> int:
     planner = ReminderPlanner(menu, container.pseudonyms)
     run = ReminderRun(args.operator, ports.billing, planner, container.bulk_outbox, ports.promises, ports.now)
     try:
-        with show_progress("reminders", "bills") as report:
+        tracing = container.telemetry.trace_run(args.operator, "reminders")
+        with tracing, show_progress("reminders", "bills") as report:
             result = await run.plan_reminders(
                 local_time(menu, ports.now()).date(), lambda now: report(now.bills, None)
             )

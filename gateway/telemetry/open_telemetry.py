@@ -4,7 +4,7 @@ import asyncio
 import logging
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, suppress
+from contextlib import AbstractContextManager, AsyncExitStack, suppress
 from dataclasses import dataclass, field, fields
 from threading import Thread
 from typing import Any, TypeVar
@@ -26,6 +26,7 @@ from gateway.telemetry.span_export import BoundedSpans, ExportCollector, ExportT
 from gateway.telemetry.spans import SpanFactory
 from gateway.telemetry.telemetry_port import NoTelemetry, OperatorTable, RouteTable
 from gateway.telemetry.traced_delivery import TracedOutboxWorker, TracedRouteProvider, describe_outcomes
+from gateway.telemetry.traced_runs import open_run
 from gateway.telemetry.traced_turns import TracedTurnEngine, TracedWebhookHandler, describe_turn
 from gateway.telemetry_settings import TelemetrySettings
 
@@ -134,6 +135,10 @@ class TraceTelemetry(MetricTelemetry):
         """Return an outbox worker that makes each delivery in a trace of its own."""
         worker.on_outcome = describe_outcomes(worker.on_outcome)
         return TracedOutboxWorker(**field_values(worker), spans=self.spans)
+
+    def trace_run(self, operator: str, kind: str) -> AbstractContextManager[None]:
+        """Return the context of a bulk run: one span, and `sample_ratio` of its deliveries are traced."""
+        return open_run(self.spans, operator, kind, self.settings.sample_ratio)
 
 
 async def _end_export(export: MetricExport, running: "asyncio.Task[None]") -> None:

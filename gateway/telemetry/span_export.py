@@ -20,6 +20,8 @@ from opentelemetry.util.types import Attributes
 from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from gateway.telemetry.spans import RUN_SPAN
+
 log = logging.getLogger("dialtree.telemetry")
 BATCH_SPANS = 256
 """Spans of one export."""
@@ -106,7 +108,7 @@ class BoundedSpans(SpanProcessor):
 
 
 class LinkedRatio(Sampler):
-    """Samples a share of new traces; a trace with links follows the trace it is linked to."""
+    """Samples a share of new traces and every bulk run; a trace with links follows what it is linked to."""
 
     def __init__(self, ratio: float) -> None:
         self.ratio = TraceIdRatioBased(ratio)
@@ -121,9 +123,11 @@ class LinkedRatio(Sampler):
         links: Sequence[Link] | None = None,
         trace_state: TraceState | None = None,
     ) -> SamplingResult:
-        """Decide by the links, else by the trace id."""
+        """Decide by the name, by the links, else by the trace id."""
         chosen: Sampler = self.ratio
-        if links:
+        if name == RUN_SPAN and self.ratio.rate > 0:
+            chosen = ALWAYS_ON
+        elif links:
             chosen = ALWAYS_ON if any(each.context.trace_flags.sampled for each in links) else ALWAYS_OFF
         return chosen.should_sample(parent_context, trace_id, name, kind, attributes, links, trace_state)
 

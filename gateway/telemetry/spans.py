@@ -36,6 +36,8 @@ PREFIX = "dialtree."
 HTTP_STATUS, ERROR_TYPE = "http.response.status_code", "error.type"
 """Standard attributes: the status a called system answered, and the class of a failure, never its message."""
 TRACE_PARENT = "traceparent"
+RUN_SPAN = "run"
+"""Name of the span of a bulk run, which is sampled wherever anything is: there are few, and many link to it."""
 _PROPAGATOR = TraceContextTextMapPropagator()
 
 
@@ -158,6 +160,11 @@ class SpanFactory:
     def open_turn(self, values: AttributeValues) -> OpenSpan:
         """Open the span of a turn, below that of its request if there is one."""
         span = self.tracer.start_span("turn", attributes=allowed_attributes(values))
+        return OpenSpan(span, format_trace_parent(span.get_span_context()))
+
+    def open_run(self, values: AttributeValues) -> OpenSpan:
+        """Open the root span of a bulk run."""
+        span = self.tracer.start_span(RUN_SPAN, Context(), attributes=allowed_attributes(values))
         return OpenSpan(span, format_trace_parent(span.get_span_context()))
 
     def open_delivery(self, values: AttributeValues, links: Sequence[Link], start_time: int) -> OpenSpan:

@@ -1,6 +1,7 @@
 """Telemetry port: what the composition root asks of tracing, and an implementation without."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -39,6 +40,9 @@ class Telemetry(Protocol):
     def trace_worker(self, worker: OutboxWorker) -> OutboxWorker:
         """Return an outbox worker that makes each delivery in a trace of its own."""
 
+    def trace_run(self, operator: str, kind: str) -> AbstractContextManager[None]:
+        """Return the context of a bulk run of this kind: messages made in it link to one span."""
+
     def export_metrics(self, registry: CollectorRegistry, refresh: Callable[[], Awaitable[None]]) -> None:
         """Export this registry from now on; `refresh` updates the gauges that are measured on demand."""
 
@@ -70,6 +74,10 @@ class NoTelemetry:
     def trace_worker(self, worker: OutboxWorker) -> OutboxWorker:
         """Return the worker as it is."""
         return worker
+
+    def trace_run(self, operator: str, kind: str) -> AbstractContextManager[None]:
+        """Return a context that does nothing."""
+        return nullcontext()
 
     def export_metrics(self, registry: CollectorRegistry, refresh: Callable[[], Awaitable[None]]) -> None:
         """Export nothing."""

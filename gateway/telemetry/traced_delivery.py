@@ -23,8 +23,9 @@ class TracedOutboxWorker(OutboxWorker):
     spans: SpanFactory = field(kw_only=True, repr=False)
 
     async def deliver_group(self, group: Sequence[ClaimedMessage]) -> None:
-        """Deliver one group in a span with links to the turns its messages come from."""
-        links = [link for message in group for link in link_to(message.item.trace_parent)]
+        """Deliver one group in a span with links to the turns and runs its messages come from, each once."""
+        parents = dict.fromkeys(message.item.trace_parent for message in group)
+        links = [link for each in parents for link in link_to(each)]
         claimed_at = min(int(group[0].claimed_at.timestamp() * 1e9), time.time_ns())
         with self.spans.open_delivery(describe_delivery(group), links, claimed_at):
             await OutboxWorker.deliver_group(self, group)

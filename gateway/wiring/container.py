@@ -102,6 +102,7 @@ class Container:
     lane_pauses: SqlLanePauses = field(repr=False)
     metrics: GatewayMetrics = field(repr=False)
     metrics_registry: MetricsRegistry = field(repr=False)
+    telemetry: Telemetry = field(repr=False)
 
     @property
     def maintenance(self) -> MaintenanceLoop:
@@ -216,12 +217,11 @@ async def _build_core(
 
 async def _assemble(core: _Core, stack: AsyncExitStack) -> Container:
     connections = inbound.build_connections(core.settings, core.menu_versions)
-    recorder, metrics_registry = RecordingSender(), MetricsRegistry()
+    recorder, metrics_registry, conversations = RecordingSender(), MetricsRegistry(), _build_conversations(core)
     pool = link_wiring.build_link_pool(core.settings, metrics_registry.registry)
     routes = await _build_routes(core, connections, recorder, stack, pool)
     metrics = GatewayMetrics(metrics_registry.registry, routes)
     guard = inbound.build_guard(core.settings, connections, core.counters)
-    conversations = _build_conversations(core)
     telemetry_wiring.watch_parts(core, routes, conversations, metrics)
     return Container(
         settings=core.settings,
@@ -253,6 +253,7 @@ async def _assemble(core: _Core, stack: AsyncExitStack) -> Container:
         lane_pauses=SqlLanePauses(core.database, core.secret),
         metrics=metrics,
         metrics_registry=metrics_registry,
+        telemetry=core.telemetry,
     )
 
 

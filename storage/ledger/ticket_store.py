@@ -75,6 +75,7 @@ def _build_event(change: ChangeSet, ticket: Ticket) -> OutboundMessage:
         kind="ticket",
         body=ticket.event_body,
         language=ticket.language,
+        trace_parent=ticket.trace_parent,
     )
 
 

@@ -49,10 +49,11 @@ SELECT_KNOWN_KEYS = select(outbox.c.key).where(in_array(outbox.c.key, "keys"))
 INSERT_STAGED_ROWS = StagedInsert(
     """
     INSERT INTO outbox (key, operator, form, kind, priority, "to", route, language, step, payload, state,
-        due_at, expires_at, is_unprompted, fence, attempt, provider, message_id, reason, created_at, changed_at)
+        due_at, expires_at, is_unprompted, trace_parent, fence, attempt, provider, message_id, reason,
+        created_at, changed_at)
     SELECT given.key, :operator, CAST(:form AS varchar), CAST(:kind AS varchar), CAST(:priority AS integer),
         given."to", given.route, given.language, given.step, given.payload, 'pending', given.due_at,
-        given.expires_at, given.is_unprompted, 0, 0, '', '', '',
+        given.expires_at, given.is_unprompted, given.trace_parent, 0, 0, '', '', '',
         CAST(:at AS timestamptz), CAST(:at AS timestamptz)
     FROM {rows}
     ON CONFLICT (key) DO NOTHING
@@ -68,6 +69,7 @@ INSERT_STAGED_ROWS = StagedInsert(
         "due_at": "timestamptz",
         "expires_at": "timestamptz",
         "is_unprompted": "boolean",
+        "trace_parent": "varchar",
     },
 )
 """Inserts a page of rows of one kind by COPY; a key that is there already, or comes twice, is taken once."""
@@ -167,7 +169,7 @@ class SqlBulkOutbox:
         rows = [
             (
                 *(each.key, each.to, each.route, each.language, "", payload),
-                *(each.due_at or at, each.expires_at, each.is_unprompted),
+                *(each.due_at or at, each.expires_at, each.is_unprompted, each.trace_parent or None),
             )
             for each, payload in zip(notices, payloads, strict=True)
         ]
@@ -180,7 +182,7 @@ class SqlBulkOutbox:
             return _insert_one_by_one(connection, (deferred_step_row(each, self._cipher, at) for each in steps))
         payloads = self._encrypt_payloads(steps, lambda step: step.session)
         rows = [
-            (each.key, "", "", "", each.step, payload, at, each.expires_at, False)
+            (each.key, "", "", "", each.step, payload, at, each.expires_at, False, each.trace_parent or None)
             for each, payload in zip(steps, payloads, strict=True)
         ]
         return _insert_staged(connection, operator, ("errand", "errand"), rows, at)

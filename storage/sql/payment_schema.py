@@ -1,4 +1,4 @@
-"""SQL schema of payments: intents and what staff did about them, provider events seen, promises to pay."""
+"""SQL schema of payments: intents, what staff did about them, provider events, promises to pay."""
 
 from sqlalchemy import (
     CheckConstraint,

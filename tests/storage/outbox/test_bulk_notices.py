@@ -35,6 +35,7 @@ NOTICE = OutboundMessage(
     language="ro",
     expires_at=NOW + timedelta(days=5),
     is_unprompted=True,
+    trace_parent="00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
 )
 MAIL = replace(NOTICE, key="mail", to="ana@example.org", route="email", subject='Despre "martie" \U0001f4c4')
 BILL_MAIL = carry_bill(

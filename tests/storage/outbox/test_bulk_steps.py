@@ -20,10 +20,12 @@ from tests.support.databases import database_url as database_url
 from tests.support.killed_bulk_run import BILLS, BILLS_PER_PAGE, PAGES_BEFORE_DEATH, run_reminders
 
 OPERATOR = "orange-ro"
+TRACE_PARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
 def build_step(key: str, step: str = "reminder.due") -> DeferredStep:
-    return DeferredStep(key, OPERATOR, step, f'["a", "{key}"]'.encode(), NOW + timedelta(days=3))
+    session, expires_at = f'["a", "{key}"]'.encode(), NOW + timedelta(days=3)
+    return DeferredStep(key, OPERATOR, step, session, expires_at, TRACE_PARENT)
 
 
 async def row_of(database: Database, key: str) -> dict[str, Any]:
