@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from bench.load import Journey, build_page_request, build_request, ussd_journey
-from bench.measure import BILL_STEPS, KNOWN_CALLERS, MENU_STEPS, WEBHOOK_PATH
+from bench.measure import BILL_NAME, BILL_STEPS, KNOWN_CALLERS, MENU_STEPS, MENUS_NAME, WEBHOOK_PATH
 from bench.servers import (
     BARE_WORDS,
     LINK_COUNT,
@@ -129,7 +129,7 @@ BOTH_STORES = ("memory", "redis")
 CASES: Mapping[str, Callable[[], BenchCase]] = {
     "menus": lambda: BenchCase(
         "menus",
-        "menus of a known caller",
+        MENUS_NAME,
         "ussd",
         ussd_journey(WEBHOOK_PATH, MENU_STEPS, KNOWN_CALLERS),
         BOTH_STORES,
@@ -137,7 +137,7 @@ CASES: Mapping[str, Callable[[], BenchCase]] = {
     ),
     "bill": lambda: BenchCase(
         "bill",
-        "a new caller reads a bill",
+        BILL_NAME,
         "ussd",
         ussd_journey(WEBHOOK_PATH, BILL_STEPS, NEW_CALLERS, FIRST_NEW_CALLER, 2),
         BOTH_STORES,

@@ -18,7 +18,14 @@ from statistics import median
 
 from bench.cluster_servers import OPERATORS, Deployment, run_divided, run_single
 from bench.load import LoadResult, Step, run_load, ussd_journey
-from bench.measure import BILL_STEPS, KNOWN_CALLERS, MENU_STEPS, require_right_answers
+from bench.measure import (
+    BILL_NAME,
+    BILL_STEPS,
+    KNOWN_CALLERS,
+    MENU_STEPS,
+    MENUS_NAME,
+    require_right_answers,
+)
 from bench.servers import CALLER_COUNT
 from bench.startup import copy_packs
 from tests.support.server_processes import poll_until
@@ -37,8 +44,8 @@ class ClusterCase:
 
 
 CASES = (
-    ClusterCase("menus of a known caller", MENU_STEPS, 0, KNOWN_CALLERS),
-    ClusterCase("a new caller reads a bill", BILL_STEPS, KNOWN_CALLERS, CALLER_COUNT - KNOWN_CALLERS),
+    ClusterCase(MENUS_NAME, MENU_STEPS, 0, KNOWN_CALLERS),
+    ClusterCase(BILL_NAME, BILL_STEPS, KNOWN_CALLERS, CALLER_COUNT - KNOWN_CALLERS),
 )
 
 

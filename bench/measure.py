@@ -9,6 +9,8 @@ from typing import NamedTuple
 from bench import load, servers
 
 WEBHOOK_PATH = "/hooks/orange-ro/africastalking/demo/ussd"
+MENUS_NAME, BILL_NAME = "menus of a known caller", "a new caller reads a bill"
+"""Names of the cases, by which results of several benchmarks are compared."""
 MENU_STEPS: Sequence[load.Step] = (
     ("", "Bine ati venit"),
     ("1", "1 Factura"),

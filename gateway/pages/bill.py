@@ -8,7 +8,7 @@ from datetime import timedelta
 from aiohttp import web
 
 from flows.domain.failures import Failure, NotFound
-from flows.domain.records import AuditEntry, ChangeSet, LinkPurpose, MagicLink, Secret
+from flows.domain.records import AuditEntry, Bill, ChangeSet, LinkPurpose, MagicLink, Secret
 from flows.services.file_links import LinkedFile
 from gateway.pages import activity_sections, exports, responses
 from gateway.pages.bill_login import BillLogin, bind_if_answered, bind_login, find_owner
@@ -255,23 +255,25 @@ async def _read_bill(request: PageRequest, login: BillLogin) -> Statement | str:
     if isinstance(bound, str):
         return bound
     billing = request.ports.billing
-    bill = await billing.get_bill(bound.account, bound.bill)
+    newest = await _find_newest(request, bound)
+    is_latest = newest is not None and newest.id == bound.bill
+    bill = newest if newest and is_latest else await billing.get_bill(bound.account, bound.bill)
     lines = await billing.list_bill_lines(bound.account, bound.bill)
     _record_reading(request, bound, "web.bill")
     statement = build_statement(request, bill, lines, bound.number)
-    return replace(statement, is_latest=await _is_latest(request, bound))
+    return replace(statement, is_latest=is_latest)
 
 
-async def _is_latest(request: PageRequest, login: BillLogin) -> bool:
-    """Return whether the login's bill is still the newest; False while billing does not say.
+async def _find_newest(request: PageRequest, login: BillLogin) -> Bill | None:
+    """Return the account's newest bill, which is the login's as a rule; None while billing does not say.
 
     A login keeps its bill for ten minutes, in which a newer one may be issued.
     """
     try:
         newest = await request.ports.billing.list_bills(login.account, 1)
     except Failure:
-        return False
-    return bool(newest) and newest[0].id == login.bill
+        return None
+    return newest[0] if newest else None
 
 
 def _record_reading(request: PageRequest, login: BillLogin, action: str) -> None:

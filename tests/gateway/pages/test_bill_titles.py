@@ -76,6 +76,24 @@ async def test_a_bill_is_called_by_its_month_while_billing_does_not_say(page_ser
     assert page.status == 200 and "<h1>Factura 03/2026</h1>" in page.text
 
 
+async def test_the_latest_bill_is_read_with_the_answer_that_it_is_the_latest(page_server: PageServer) -> None:
+    browser, _page = await visitor_with_bill(page_server, ANA)
+    ports, asked = page_server.sandbox.container.operators["orange-ro"], list[str]()
+    real = ports.billing
+
+    async def get_bill(account: str, bill_id: str) -> Bill:
+        asked.append(bill_id)
+        return await real.get_bill(account, bill_id)
+
+    ports.billing = _Overridden(real, real.list_bills)  # type: ignore[assignment]
+    vars(ports.billing)["get_bill"] = get_bill
+    assert LATEST["ro"] in (await browser.get(BILL)).text
+    of_other_sections = len(asked)
+    issue_another_bill(page_server)
+    assert "<h1>Factura 03/2026</h1>" in (await browser.get(BILL)).text
+    assert len(asked) == 2 * of_other_sections + 1
+
+
 @pytest.mark.parametrize("language", TITLES)
 def test_a_bill_is_called_by_its_month_in_every_language(language: str) -> None:
     facts = {"month": Month(2026, 2)}
