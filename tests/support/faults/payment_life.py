@@ -43,7 +43,9 @@ UNPAID_BILLS = (
     .limit(BILLS_IN_HAND)
 )
 UNKNOWN_INTENTS = (
-    select(payment_intents.c.id).where(payment_intents.c.state == "unknown").order_by(payment_intents.c.id)
+    select(payment_intents.c.id, payment_intents.c.bill)
+    .where(payment_intents.c.state == "unknown")
+    .order_by(payment_intents.c.id)
 )
 PayerPlan = Sequence[tuple[str, str]]
 """What a payer does with the first page, the second...: the button pressed and the provider's mode."""
@@ -160,7 +162,7 @@ class SoakStaff:
         ports = self.built.operators[OPERATOR]
         found = payment_ports(ports)
         rows = await self.built.database.read(lambda connection: connection.execute(UNKNOWN_INTENTS).all())
-        chosen = [row.id for row in rows if crc32(row.id.encode()) % 2]
+        chosen = [row.id for row in rows if crc32(row.bill.encode()) // len(PLANS) % 2]
         intent = await found.intents.find_intent(OPERATOR, chosen[0]) if chosen else None
         if intent is None:
             return
