@@ -13,13 +13,13 @@ from flows.domain.account_activity import (
     SubscribedService,
 )
 from flows.domain.failures import NotFound
-from storage.billing._client.allowance_words import allowance_kind
+from storage.billing._client.allowance_words import allowance_kind, parse_quantity, round_quantity
 from storage.billing._client.answer_fields import (
     as_object,
     clean_text,
+    field_error,
     identifier_text,
     objects_in,
-    parse_amount,
     parse_day,
     require_identifier,
 )
@@ -119,10 +119,18 @@ def subscription_id(bundle: BssResource) -> str:
 
 
 def parse_usage(answer: object) -> list[Allowance]:
-    """Return the rolled-up units of a subscription, one of each kind; units of other kinds are left out."""
+    """Return the rolled-up units of a subscription, one of each kind; units of other kinds are left out.
+
+    A unit may be named after its size: `gigabytes` are counted in megabytes. InvalidRecord for an amount that
+    cannot be used, as the sum would be wrong.
+    """
     sums: dict[AllowanceKind, Decimal] = {}
     for each in objects_in(as_object(answer).get("rolledUpUnits")):
-        kind = allowance_kind(clean_text(each.get("unitType")))
+        unit = clean_text(each.get("unitType"))
+        kind = allowance_kind(unit)
         if kind is not None:
-            sums[kind] = sums.get(kind, Decimal(0)) + parse_amount(each.get("amount"), "rolledUpUnits")
-    return [Allowance(kind, int(sums[kind].to_integral_value())) for kind in sorted(sums)]
+            quantity = parse_quantity(kind, each.get("amount"), unit)
+            if quantity is None:
+                raise field_error("rolledUpUnits")
+            sums[kind] = sums.get(kind, Decimal(0)) + quantity
+    return [Allowance(kind, round_quantity(sums[kind])) for kind in sorted(sums)]

@@ -13,13 +13,15 @@ from flows.domain.account_activity import (
 )
 from flows.domain.failures import NotFound
 from flows.domain.records import Bill, BillLine, Capability, EntryType, UsageEntry
+from storage.billing._client.allowance_words import MAX_QUANTITY, parse_quantity, round_quantity
 from storage.billing._client.answer_fields import clean_text, parse_amount
 from storage.billing._client.currency import CurrencyRule
 from storage.billing._client.mandate_digits import account_digits
+from storage.billing._client.ownership import number_digits
 from storage.billing._mapped_records import MappedRecordParser, Row, key_text
-from storage.billing._mapped_tables import MappedTable, MappedTableReader
+from storage.billing._mapped_tables import MappedTable, MappedTableReader, iso_text
 from storage.billing._sql_activity import entry_rubric
-from storage.billing._sql_rows import unreadable_row
+from storage.billing._sql_rows import log_unreadable, unreadable_row
 
 MAX_ROWS = 10_000
 """Rows read of one account's table; of usage and purchases the newest."""
@@ -67,9 +69,12 @@ class MappedActivity:
     async def list_entries(self, account: str, what: EntryType, limit: int) -> Sequence[UsageEntry]:
         """Return usage or purchases, newest first; NotFound when no table is mapped for them."""
         rows = [row for row in await self._own_rows("entries", account) if row["what"] == what]
-        found = [self._parse_entry(row) for row in rows]
-        newest = sorted(enumerate(found), key=lambda placed: (placed[1].at, placed[0]), reverse=True)
-        return [entry for _, entry in newest[:limit]]
+        found = [
+            (entry.at, iso_text(row["at"]), place, entry)
+            for place, (row, entry) in enumerate(zip(rows, map(self._parse_entry, rows), strict=True))
+        ]
+        newest = sorted(found, key=lambda each: each[:3], reverse=True)
+        return [entry for *_, entry in newest[:limit]]
 
     def _parse_entry(self, row: Row) -> UsageEntry:
         return UsageEntry(
@@ -77,9 +82,9 @@ class MappedActivity:
             clean_text(row["kind"]),
             parse_amount(str(row["amount"]), "amount"),
             clean_text(row["label"]),
-            int(row["quantity"]),
-            clean_text(row["user"]),
-            clean_text(row["centre"]),
+            round_quantity(parse_amount(_number_text(row["quantity"] or 0), "quantity", MAX_QUANTITY)),
+            clean_text(key_text(row["user"])),
+            clean_text(key_text(row["centre"])),
         )
 
     async def list_unbilled_lines(self, account: str) -> Sequence[BillLine]:
@@ -101,35 +106,43 @@ class MappedActivity:
                 self._parser.parse_day(row["paid_on"], "paid_on"),
                 self._currency.parse_money(str(row["amount"]), "", "amount"),
                 payment_method(clean_text(row["method"])),
-                str(row["bill"] or ""),
-                str(row["key"] or ""),
+                key_text(row["bill"]),
+                key_text(row["key"]),
             )
             for row in await self._own_rows("payments", account)
         ]
         return sorted(found, key=lambda each: (each.paid_on, each.key), reverse=True)[:limit]
 
     async def list_allowances(self, account: str, msisdn: str) -> Sequence[Allowance]:
-        """Return what a line has used in the current period."""
-        rows = await self._own_rows("allowances", account)
-        own = [row for row in rows if row["user"] == msisdn and is_allowance_kind(row["kind"])]
-        found = [
-            Allowance(
-                row["kind"],
-                int(row["used"]),
-                _number_or_none(row["granted"]),
-                self._day(row, "renews_on"),
-                is_unlimited=row["granted"] is None,
-            )
-            for row in own
+        """Return what a line has used in the current period; a row that does not say so is left out."""
+        own = [
+            row
+            for row in await self._own_rows("allowances", account)
+            if number_digits(key_text(row["user"])) == number_digits(msisdn) and is_allowance_kind(row["kind"])
         ]
+        found = [each for each in map(self._parse_allowance, own) if each]
+        log_unreadable(len(own) - len(found))
         return sorted(found, key=lambda each: each.kind)
+
+    def _parse_allowance(self, row: Row) -> Allowance | None:
+        """Return an allowance; None when what was used, or the limit, is no number."""
+        kind, granted = row["kind"], row["granted"]
+        used = parse_quantity(kind, _number_text(row["used"]), "")
+        limit = None if granted is None else parse_quantity(kind, _number_text(granted), "")
+        if used is None or (limit is None and granted is not None):
+            return None
+        whole_limit = None if limit is None else round_quantity(limit)
+        day = self._day(row, "renews_on")
+        return Allowance(kind, round_quantity(used), whole_limit, day, is_unlimited=granted is None)
 
     async def list_services(self, account: str) -> Sequence[SubscribedService]:
         """Return what the account's lines subscribe to today."""
         rows = await self._own_rows("services", account)
         ends = [(row, self._day(row, "until")) for row in rows]
         return [
-            SubscribedService(clean_text(row["name"]), clean_text(row["user"]), self._day(row, "since"))
+            SubscribedService(
+                clean_text(row["name"]), clean_text(key_text(row["user"])), self._day(row, "since")
+            )
             for row, until in ends
             if until is None or until >= self._today
         ]
@@ -137,8 +150,8 @@ class MappedActivity:
     async def find_debit(self, account: str) -> DirectDebit | None:
         """Return the account's mandate."""
         for row in await self._own_rows("debits", account):
-            end = account_digits(row["account_end"])
-            return DirectDebit(clean_text(row["reference"]), end, self._day(row, "collects_on"))
+            end = account_digits(key_text(row["account_end"]))
+            return DirectDebit(clean_text(key_text(row["reference"])), end, self._day(row, "collects_on"))
         return None
 
     def _day(self, row: Row, column_name: str) -> date | None:
@@ -146,5 +159,6 @@ class MappedActivity:
         return None if value in (None, "") else self._parser.parse_day(value, column_name)
 
 
-def _number_or_none(value: object) -> int | None:
-    return None if value is None else int(str(value))
+def _number_text(value: object) -> str:
+    """Return a number of any type as text, without the spaces of a fixed-width column."""
+    return str(value).strip()

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from math import isfinite
 from typing import Any, get_args
 
 from flows.domain.bill_delivery import BillMedia
@@ -49,7 +50,7 @@ class MappedRecordParser:
 
     def parse_subscriber(self, row: Row) -> Subscriber:
         """Build a subscriber; InvalidRecord without an id or a first day."""
-        kind, digits = str(row["kind"]), number_digits(str(row["msisdn"]))
+        kind, digits = str(row["kind"]), number_digits(key_text(row["msisdn"]))
         return Subscriber(
             id=require_identifier(key_text(row["id"])),
             operator=self.context.operator,
@@ -135,7 +136,7 @@ class MappedRecordParser:
         return OwnershipClaim(
             record=row,
             accounts=frozenset([account] if account else []),
-            numbers=collect_numbers(str(row["msisdn"])),
+            numbers=collect_numbers(key_text(row["msisdn"])),
             status=clean_text(str(row["status"] or "")),
             starts=start_day(iso_text(row["since"]), zone),
             ends=end_day(iso_text(row["until"]), zone),
@@ -143,8 +144,19 @@ class MappedRecordParser:
 
 
 def key_text(value: object) -> str:
-    """Return a key of any type as text; empty for NULL."""
+    """Return a key of any type as text; empty for NULL.
+
+    A whole number is its digits in every type: a phone number in a column of floating-point numbers is not
+    `40740000101.0`, whose digits are another number.
+    """
+    if isinstance(value, float | Decimal) and is_whole(value):
+        return str(int(value))
     return "" if value is None else str(value)
+
+
+def is_whole(number: float | Decimal) -> bool:
+    """Return whether a number is finite and has no fraction."""
+    return isfinite(number) and number == int(number)
 
 
 def parse_flag(value: object) -> bool | None:

@@ -47,7 +47,7 @@ DEFAULT_BY_OPTIONAL_COLUMN: Mapping[str, Mapping[str, Any]] = {
     "debits": {"account_end": "", "collects_on": None},
 }
 """Columns a mapping may leave out, with the value they then have."""
-KEY_CONVERTERS: Mapping[type, Callable[[str], Any]] = {int: int, Decimal: Decimal, UUID: UUID}
+KEY_CONVERTERS: Mapping[type, Callable[[str], Any]] = {int: int, float: float, Decimal: Decimal, UUID: UUID}
 """How a key is written for a column that holds values of a type; any other column holds text."""
 
 

@@ -1,8 +1,8 @@
 """TM Forum account activity: TMF676 payments, TMF677 consumption, TMF637 products."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import tzinfo
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Any
 
 from flows.domain.account_activity import (
@@ -12,14 +12,13 @@ from flows.domain.account_activity import (
     SubscribedService,
     payment_method,
 )
-from storage.billing._client.allowance_words import allowance_kind
+from storage.billing._client.allowance_words import allowance_kind, parse_quantity, round_quantity
 from storage.billing._client.answer_fields import (
+    ZERO,
     as_object,
     clean_text,
-    field_error,
     identifier_text,
     objects_in,
-    parse_amount,
     parse_day,
 )
 from storage.billing._client.currency import CurrencyRule
@@ -27,18 +26,10 @@ from storage.billing._client.ownership import collect_numbers, end_day, number_d
 from storage.billing._client.paging import BssResource
 from storage.billing._tmf_account_mapping import msisdn_of
 
-UNIT_FACTORS: Mapping[AllowanceKind, Mapping[str, Decimal]] = {
-    "call": {"s": Decimal(1) / 60, "sec": Decimal(1) / 60, "second": Decimal(1) / 60, "h": Decimal(60)},
-    "data": {
-        **dict.fromkeys(("gb", "go", "gigabyte"), Decimal(1024)),
-        **dict.fromkeys(("kb", "ko", "kilobyte"), Decimal(1) / 1024),
-        **dict.fromkeys(("b", "byte"), Decimal(1) / (1024 * 1024)),
-    },
-    "text": {},
-}
-"""Minutes, megabytes or messages in one of a unit; any other unit counts as one."""
 UNBOOKED_STATUSES = ("pending", "initial", "acknowledged", "inprogress")
 """Beginnings of the statuses of payments that are not booked yet."""
+NO_LIMIT = Decimal(-1)
+"""What remains, at some BSS, of an allowance without a limit."""
 REFUSED_STATUSES = frozenset({"failed", "canceled", "cancelled", "denied", "rejected", "refunded"})
 
 
@@ -89,41 +80,33 @@ def _numbers_of(bucket: BssResource) -> frozenset[str]:
 
 
 def _parse_bucket(bucket: BssResource, zone: tzinfo) -> Allowance | None:
-    """Return a bucket as an allowance; None when its kind or what was used cannot be told."""
+    """Return a bucket as an allowance; None when its kind or what was used cannot be told.
+
+    Beyond the limit less than nothing remains; a limit below 0 is a BSS's sign for none.
+    """
     kind = allowance_kind(f"{clean_text(bucket.get('usageType'))} {clean_text(bucket.get('name'))}")
-    used = next(_counted(bucket, "used"), None)
+    used = _used_quantity(kind, bucket) if kind else None
     if kind is None or used is None:
         return None
-    balance = next(iter(objects_in(bucket.get("bucketBalance"))), None)
-    used_amount, left = _converted(kind, *used), None
-    if balance is not None and balance.get("remainingValue") is not None:
-        left = _converted(kind, balance.get("remainingValue"), balance.get("unit"))
-    until = as_object(as_object(balance).get("validFor")).get("endDateTime")
+    balance = as_object(next(iter(objects_in(bucket.get("bucketBalance"))), None))
+    left = parse_quantity(kind, balance.get("remainingValue"), clean_text(balance.get("unit")))
+    is_limited = left is not None and left != NO_LIMIT and used + left >= ZERO
     return Allowance(
         kind,
-        _whole(used_amount),
-        None if left is None else _whole(used_amount) + _whole(left),
-        end_day(until, zone),
-        is_unlimited="unlimited" in clean_text(as_object(balance).get("remainingValueName")).lower(),
+        round_quantity(used),
+        round_quantity(used + left) if left is not None and is_limited else None,
+        end_day(as_object(balance.get("validFor")).get("endDateTime"), zone),
+        is_unlimited="unlimited" in clean_text(balance.get("remainingValueName")).lower(),
     )
 
 
-def _counted(bucket: BssResource, counter_type: str) -> Iterator[tuple[object, object]]:
+def _used_quantity(kind: AllowanceKind, bucket: BssResource) -> Decimal | None:
+    """Return what a bucket's counter of type `used` says; None when there is none, or less than nothing."""
     for each in objects_in(bucket.get("bucketCounter")):
-        if clean_text(each.get("counterType")).lower() == counter_type:
-            yield each.get("value"), each.get("unit")
-
-
-def _converted(kind: AllowanceKind, value: object, unit: object) -> Decimal:
-    word = clean_text(unit).lower()
-    factors = UNIT_FACTORS[kind]
-    return parse_amount(value, "bucket") * factors.get(word, factors.get(word.rstrip("s"), Decimal(1)))
-
-
-def _whole(amount: Decimal) -> int:
-    if amount < 0:
-        raise field_error("bucket")
-    return int(amount.quantize(Decimal(1), ROUND_HALF_UP))
+        if clean_text(each.get("counterType")).lower() == "used":
+            used = parse_quantity(kind, each.get("value"), clean_text(each.get("unit")))
+            return None if used is None or used < ZERO else used
+    return None
 
 
 def parse_services(products: Sequence[BssResource], zone: tzinfo) -> list[SubscribedService]:

@@ -64,8 +64,8 @@ def require_identifier(value: object, field_name: str = "id") -> str:
     return identity
 
 
-def parse_amount(value: object, field_name: str) -> Decimal:
-    """Parse an amount, given as a number or a string; Down unless finite and below 10^9.
+def parse_amount(value: object, field_name: str, limit: Decimal = MAX_AMOUNT) -> Decimal:
+    """Parse an amount, given as a number or a string; Down unless finite and below `limit`, 10^15 at most.
 
     Rounded to four decimals.
     """
@@ -73,7 +73,7 @@ def parse_amount(value: object, field_name: str) -> Decimal:
         number = value if isinstance(value, Decimal) else Decimal(value) if isinstance(value, str) else None
     except InvalidOperation:
         number = None
-    if number is None or not number.is_finite() or not -MAX_AMOUNT < number < MAX_AMOUNT:
+    if number is None or not number.is_finite() or not -limit < number < limit:
         raise field_error(field_name)
     rounded = number.quantize(SMALLEST_FRACTION)
     return (number if rounded == number else rounded) + ZERO  # 1E+2 becomes 100, and -0 becomes 0
