@@ -10,9 +10,9 @@ from flows.domain.email_registration import EmailState, Registration
 from flows.domain.promise_records import PaymentPromise
 from flows.domain.ticket_records import Ticket, TicketChange
 from flows.domain.trace_scope import current_trace_parent
+from menus.packfile.field_types import LineKind as LineKind
 
 ReceiptState = Literal["in_transit", "delivered", "failed", "unknown"]
-LineKind = Literal["mobile", "fixed", "internet", "data_key"]
 BillState = Literal["due", "part", "overdue", "paid", "credit", "cancelled"]
 LinkPurpose = Literal["address", "mailbox", "email", "bill", "file", "pay"]
 EntryType = Literal["usage", "purchases"]

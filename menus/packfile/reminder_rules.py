@@ -1,8 +1,8 @@
 """Schema of a pack's payment reminders: on which days around the due date, and at which hours."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class RemindersForm(BaseModel):
@@ -18,3 +18,10 @@ class RemindersForm(BaseModel):
     rest_days: list[Literal["friday", "saturday", "sunday"]] = Field(
         ["sunday"], description="Days without reminders; those of such a day go on the next."
     )
+
+    @model_validator(mode="after")
+    def _check_hours(self) -> Self:
+        """Refuse hours in which nothing is sent: a reminder would be put off day after day."""
+        if self.from_hour >= self.until_hour:
+            raise ValueError("from_hour must be before until_hour")
+        return self

@@ -1,13 +1,20 @@
 """Schema of the pack files (pydantic), also published as JSON Schema for editors."""
 
-import functools
 from collections.abc import Mapping
 from typing import Annotated, Literal
-from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from menus.model.reply import Channel
+from menus.packfile.field_types import (
+    FIELD_EXAMPLES,
+    CalendarDay,
+    LineKindName,
+    NumberPrefix,
+    ServiceNumber,
+    TimeZoneName,
+    TrunkPrefix,
+)
 from menus.packfile.hours_form import CLOCK_PATTERN, DAYS_PATTERN, TIME_PATTERN, HoursForm, QuietHoursForm
 from menus.packfile.promise_rules import PromisesForm
 from menus.packfile.purchase_form import PurchaseRulesForm
@@ -19,7 +26,7 @@ OPERATOR_PATTERN, COUNTRY_PATTERN, COUNTRY_CODE_PATTERN = (
     r"^[A-Z]{2}$",
     r"^[1-9][0-9]{0,2}$",
 )
-CURRENCY_PATTERN, USSD_PATTERN, DATE_PATTERN = r"^[A-Z]{3}$", r"^\*[0-9*]+#$", r"^\d{4}-\d\d-\d\d$"
+CURRENCY_PATTERN, USSD_PATTERN = r"^[A-Z]{3}$", r"^\*[0-9*]+#$"
 SCRIPT_PATTERN = r"^[A-Z][a-z]{3}$"
 DottedName = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 MenuKey = Annotated[str, StringConstraints(pattern=KEY_PATTERN)]
@@ -29,6 +36,7 @@ ProofNeed = Literal["none", "line", "secret", "address", "code", "password", "pi
 `secret`: any proof but the line."""
 NodeKind = Literal["choice", "input", "message", "step", "hand-over", "end"]
 PATTERN_EXAMPLES: Mapping[str, str] = {
+    **FIELD_EXAMPLES,
     NAME_PATTERN: "small letters, digits and _, with dots between words, like bill.show",
     KEY_PATTERN: "a key: one or two digits, * or #",
     CURRENCY_PATTERN: "three capitals, like EUR",
@@ -37,7 +45,6 @@ PATTERN_EXAMPLES: Mapping[str, str] = {
     CLOCK_PATTERN: "a time from 00:00 to 23:59, like 21:30",
     DAYS_PATTERN: "a day or two with - between, like mon-fri",
     SCRIPT_PATTERN: "an ISO 15924 code, like Latn",
-    DATE_PATTERN: "year-month-day, like 2026-09-01",
     OPERATOR_PATTERN: "small letters, digits and -, like orange-ro",
     COUNTRY_PATTERN: "two capitals, like RO",
     COUNTRY_CODE_PATTERN: "one to three digits, like 40",
@@ -165,7 +172,7 @@ class ScriptForm(PackForm):
 class LanguageForm(PackForm):
     """How one language is written and spoken: locale, date and money patterns, units, fallback."""
 
-    locale: str = Field(description="Babel's name, e.g. ro_RO.")
+    locale: str = Field(max_length=40, description="Babel's name, e.g. ro_RO.")
     speech: str = Field(description="BCP 47 tag for speech, e.g. ro-RO.")
     day: str = Field(description="Date pattern, e.g. dd.MM.yyyy.")
     money: str = Field(description="Pattern around {amount}.")
@@ -188,9 +195,9 @@ class NumbersForm(PackForm):
     """Where subscribers reach the operator."""
 
     ussd: Annotated[str, StringConstraints(pattern=USSD_PATTERN)]
-    voice: str
-    sms: str
-    agent: str = Field(description="Number that calls to an agent are transferred to.")
+    voice: ServiceNumber
+    sms: ServiceNumber
+    agent: ServiceNumber = Field(description="Number that calls to an agent are transferred to.")
 
 
 class VoiceForm(PackForm):
@@ -211,31 +218,37 @@ class RulesForm(PackForm):
     """The operator's rules: limits, proofs and policies that differ between operators."""
 
     list_depth: int = Field(6, ge=1, le=36, description="Bills listed.")
-    document_months: int = Field(24, ge=1, description="Months a document stays readable.")
+    document_months: int = Field(24, ge=1, le=600, description="Months a document stays readable.")
     code_digits: int = Field(6, ge=6, le=8)
     code_digits_web: int | None = Field(None, ge=6, le=8, description="Digits of codes for the bill page.")
     code_minutes: int = Field(
         10, ge=1, le=15, description="Lifetime of a one-time code; OWASP and NIST recommend 10."
     )
-    publish_delay_days: int = Field(0, ge=0)
+    publish_delay_days: int = Field(0, ge=0, le=60)
     newcomer_wait: bool = Field(default=False, description="New subscriptions wait until the next month.")
-    originals_elsewhere_from: Annotated[str, StringConstraints(pattern=DATE_PATTERN)] | None = Field(
+    originals_elsewhere_from: CalendarDay | None = Field(
         None, description="Bills of businesses issued since are copies: the law keeps originals on a platform."
     )
     business: Literal["allow", "refuse", "agency", "certified"] = "allow"
-    proof: dict[str, ProofMethod] = Field(description="Kind of line (mobile, fixed, data_key...) -> proof.")
-    address_proof: dict[str, ProofMethod] = Field(
+    proof: dict[LineKindName, ProofMethod] = Field(
+        description="Kind of line (mobile, fixed, data_key...) -> proof."
+    )
+    address_proof: dict[LineKindName, ProofMethod] = Field(
         {}, description="Proof before a new address; `code` by default."
     )
-    number_kinds: dict[str, str] = Field({}, description="Beginning of a number -> its kind of line.")
-    vouched: list[str] | None = Field(None, description="Kinds a trusted connection proves; all by default.")
+    number_kinds: dict[NumberPrefix, LineKindName] = Field(
+        {}, description="Beginning of a number -> its kind of line."
+    )
+    vouched: list[LineKindName] | None = Field(
+        None, description="Kinds a trusted connection proves; all by default."
+    )
     bill_sender: Literal["billing", "gateway"] = Field(
         "billing", description="Who e-mails the bills themselves; `billing`: our mail only announces them."
     )
     bill_attached: bool = Field(
         default=True, description="Whether the gateway attaches the bill; if not, its mail has a link to it."
     )
-    reach: dict[str, Literal["sms", "email"]] = Field(
+    reach: dict[LineKindName, Literal["sms", "email"]] = Field(
         {}, description="Kind of line -> how codes and first passwords reach it; sms by default."
     )
     reminders: RemindersForm | None = Field(None, description="Reminders of unpaid bills; none without it.")
@@ -256,16 +269,6 @@ class RulesForm(PackForm):
     )
 
 
-_time_zone_names = functools.cache(available_timezones)  # it reads about a thousand files
-
-
-def _check_time_zone(name: str) -> str:
-    """Return the name if it is a time zone of the IANA database; ValueError otherwise."""
-    if name not in _time_zone_names():
-        raise ValueError("not a time zone; write one like Europe/Bucharest")
-    return name
-
-
 class PackFile(PackForm):
     """`pack.yaml`: who the operator is and what its rules are."""
 
@@ -273,18 +276,18 @@ class PackFile(PackForm):
     title: str
     country: Annotated[str, StringConstraints(pattern=COUNTRY_PATTERN)]
     country_code: Annotated[str, StringConstraints(pattern=COUNTRY_CODE_PATTERN)]
-    trunk: str = Field("0", description="The national prefix, shown before masked numbers.")
+    trunk: TrunkPrefix = Field("0", description="The national prefix, shown before masked numbers.")
     number_digits: list[Annotated[int, Field(ge=5, le=14)]] = Field(
         [], description="How many digits numbers of the country have behind its code; any by default."
     )
-    time_zone: Annotated[str, AfterValidator(_check_time_zone)]
+    time_zone: TimeZoneName
     languages: dict[str, LanguageForm] = Field(min_length=1, description="The first is the default.")
     currency: CurrencyForm
     numbers: NumbersForm
     voice: VoiceForm = Field(default_factory=lambda: VoiceForm.model_validate({}))
     flows: list[DottedName] = []
     gates: dict[str, DottedName] = Field({}, description="Node that asks for a proof, by proof.")
-    agencies: dict[str, DottedName] = Field(
+    agencies: dict[NumberPrefix, DottedName] = Field(
         {}, description="Prefix of a number -> name of the text about the nearest agency."
     )
     rules: RulesForm

@@ -77,15 +77,17 @@ SCHEMA_MESSAGES: Mapping[str, str] = {
     "too_short": messages.EMPTY_LIST,
     "greater_than_equal": messages.BELOW_MINIMUM,
     "less_than_equal": messages.ABOVE_MAXIMUM,
-    "value_error": messages.UNKNOWN_TIME_ZONE,
 }
-"""Message by pydantic's error type; `value_error` is only raised for a time zone."""
+"""Message by pydantic's error type."""
 
 
 def _schema_message(detail: ErrorDetails, path: ValuePath) -> str:
     """Return the checker's message for a pydantic error."""
     last, context = path[-1] if path else "", detail.get("ctx", {})
-    return SCHEMA_MESSAGES.get(detail["type"], messages.INVALID_FIELD).format(
+    is_own_check = detail["type"] == "value_error"
+    is_text = is_own_check and isinstance(detail["input"], str)  # not a mapping whose fields contradict
+    plain = messages.UNUSABLE_VALUE if is_text else messages.INVALID_FIELD
+    return SCHEMA_MESSAGES.get(detail["type"], plain).format(
         name=last,
         field=repr(last) if isinstance(last, str) and last else "this",
         given=repr(detail["input"]),
@@ -93,5 +95,5 @@ def _schema_message(detail: ErrorDetails, path: ValuePath) -> str:
         known=context.get("expected"),
         example=PATTERN_EXAMPLES.get(context.get("pattern", "")),
         bound=context.get("ge", context.get("le")),
-        why=detail["msg"],
+        why=context["error"] if is_own_check else detail["msg"],
     )

@@ -97,6 +97,36 @@ BROKEN_PACKS: dict[str, PackFault] = {
         "pack.yaml", "Europe/Bucharest", "Europe/Bucuresti",
         "orange_ro/pack.yaml@Europe/Bucures@: 'Europe/Bucuresti' is not a time zone; write one like Europe/Bucharest",
     ),
+    "quiet hours that never end": (
+        "pack.yaml", "  proof: {mobile: code}", '  proof: {mobile: code}\n  quiet_hours: {from: "21:00", to: "21:00"}',
+        'orange_ro/pack.yaml@{from: "21:00@: \'quiet_hours\' is not as it should be: from and to must differ, or messages'
+        " would wait for ever",
+    ),
+    "reminders at no hour": (
+        "pack.yaml", "reminders: {before: [5, 1],", "reminders: {from_hour: 20, until_hour: 8, before: [5, 1],",
+        "orange_ro/pack.yaml@{from_hour@: 'reminders' is not as it should be: from_hour must be before until_hour",
+    ),
+    "a day the calendar has not": (
+        "pack.yaml", "  proof: {mobile: code}", "  proof: {mobile: code}\n  originals_elsewhere_from: 2026-02-31",
+        "orange_ro/pack.yaml@2026-02-31@: '2026-02-31' is not a day of the calendar; write one like 2026-09-01",
+    ),
+    "an hour the day has not": (
+        "pack.yaml", "currency:", 'voice: {agent_hours: {from: "08:00", to: "24:30"}}\ncurrency:',
+        'orange_ro/pack.yaml@"24:30"@: \'24:30\' has the wrong form; write an hour from 00:00 to 24:00, like 08:30',
+    ),
+    "a kind of line nobody has": (
+        "pack.yaml", "  proof: {mobile: code}", "  proof: {mobile: code}\n  reach: {fixd: email}",
+        "orange_ro/pack.yaml@email}@: 'fixd' is not a kind of line; write one of: mobile, fixed, internet, data_key",
+    ),
+    "a beginning no number has": (
+        "pack.yaml", "  proof: {mobile: code}", '  proof: {mobile: code}\n  number_kinds: {"021": fixed}',
+        "orange_ro/pack.yaml@fixed}@: '021' has the wrong form; write the beginning of a number with its country code,"
+        " like +4021",
+    ),
+    "no agent's number": (
+        "pack.yaml", 'agent: "+40740000411"', 'agent: ""',
+        "orange_ro/pack.yaml@\"\"@: '' has the wrong form; write a number, like 411 or +40740000411",
+    ),
     "an alias": (
         "pack.yaml", "title: Orange", "title: &t Orange\ncountryy: *t",
         "orange_ro/pack.yaml@*t@: aliases (*name) are not allowed; write the value out",

@@ -11,8 +11,12 @@ BROKEN_TEXTS: dict[str, PackFault] = {
         "orange_ro/texts/en.yaml@{one: B}}@: 'other' is missing; write some of: zero, one, two, few, many,"
         " other, and `by`",
     ),
+    "months behind the calendar": (
+        "pack.yaml", "  proof: {mobile: code}", "  proof: {mobile: code}\n  document_months: 99999999",
+        "orange_ro/pack.yaml@99999999@: '99999999' is too much; write 600 or less",
+    ),
     "a text for an agency that is missing": (
-        "pack.yaml", "gates:", 'agencies: {"0740": near}\ngates:',
+        "pack.yaml", "gates:", 'agencies: {"+40740": near}\ngates:',
         "orange_ro/pack.yaml@near}@: text 'near' is missing in en; write it in texts/en.yaml",
     ),
     "no words for one": (
