@@ -36,6 +36,14 @@ _MSISDN_MIN_DIGITS = 8
 _AMOUNT = re.compile(r"([0-9]{1,7})(?:[.]([0-9]{1,3}))?(?:\s*[^\W\d_]{1,5}[.]?|\s*[\u20ac$])?")
 _DECIMAL_MARKS = str.maketrans({",": ".", "\u066b": "."})
 _DIGIT_RUN = re.compile(r"\d[\d -]*", re.ASCII)
+_CARD_SEPARATORS = str.maketrans(
+    {
+        **dict.fromkeys(["\u00ad", "\u200b", "\u200c", "\u200d", "\u2060"], ""),
+        **dict.fromkeys([*"\t\r\n./_\u00a0\u202f\u205f\u2212\u3000", *map(chr, range(0x2000, 0x200B))], " "),
+        **dict.fromkeys(map(chr, range(0x2010, 0x2016)), "-"),
+    }
+)
+"""Marks typed between the groups of a card's number, or put there by phones: as a space, a dash or nothing."""
 _GROUP_SEPARATOR = re.compile("[ -]+")
 _CARD_LENGTHS = range(13, 20)
 _LUHN_DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
@@ -200,11 +208,12 @@ def _nearest_year(short: int, year: int) -> int:
 def is_card_like(text: str) -> bool:
     """Return whether the text contains 13 to 19 digits that pass the Luhn check (ISO/IEC 7812-1).
 
-    Spaces and dashes between the digits are ignored; further digits set off by a space or a dash do not
-    hide them. One in ten other numbers of that length passes, too: use it to reject a text, not as proof
-    of a card. Takes time in proportion to the text.
+    Spaces, line breaks, dashes, full stops, slashes and invisible marks between the digits are ignored;
+    further digits set off by one do not hide them. One in ten other numbers of that length passes, too: use
+    it to reject a text, not as proof of a card. Takes time in proportion to the text.
     """
-    return any(map(_holds_card_number, _DIGIT_RUN.findall(to_ascii_digits(text))))
+    plain = to_ascii_digits(text).translate(_CARD_SEPARATORS)
+    return any(map(_holds_card_number, _DIGIT_RUN.findall(plain)))
 
 
 def _holds_card_number(run: str) -> bool:
