@@ -105,11 +105,11 @@ def read_time(text: str, otherwise: datetime) -> datetime:
         return otherwise
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError as error:
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except (ValueError, OverflowError) as error:  # of a date whose day in UTC is in no calendar
         raise invalid_argument("A date is not in RFC 3339.") from error
-    if moment.tzinfo is None:
-        raise invalid_argument("A date has no time zone.")
-    return moment.astimezone(UTC)
+    raise invalid_argument("A date has no time zone.")
 
 
 def read_count(text: str, otherwise: int, most: int) -> int:

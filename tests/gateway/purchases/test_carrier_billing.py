@@ -69,6 +69,8 @@ async def test_a_merchant_lists_its_own_payments_newest_first(merchant: Merchant
         ("perPage=%D9%A3", "OUT_OF_RANGE"),
         ("paymentCreationDate.gte=yesterday", "INVALID_ARGUMENT"),
         ("paymentCreationDate.gte=2026-03-01T00:00:00", "INVALID_ARGUMENT"),
+        ("paymentCreationDate.gte=0001-01-01T00:00:00%2B05:00", "INVALID_ARGUMENT"),
+        ("paymentCreationDate.lte=9999-12-31T23:59:59-05:00", "INVALID_ARGUMENT"),
         (
             "paymentCreationDate.gte=2026-03-09T00:00:00Z&paymentCreationDate.lte=2026-03-01T00:00:00Z",
             "CARRIER_BILLING.INVALID_DATE_RANGE",
