@@ -25,12 +25,14 @@ from storage.billing._client.currency import CurrencyRule
 from storage.billing._client.ownership import collect_numbers, end_day, number_digits, start_day
 from storage.billing._client.paging import BssResource
 from storage.billing._tmf_account_mapping import msisdn_of
+from storage.billing._tmf_payments import REFUSED_STATUSES, payment_status
 
 UNBOOKED_STATUSES = ("pending", "initial", "acknowledged", "inprogress")
 """Beginnings of the statuses of payments that are not booked yet."""
 NO_LIMIT = Decimal(-1)
 """What remains, at some BSS, of an allowance without a limit."""
-REFUSED_STATUSES = frozenset({"failed", "canceled", "cancelled", "denied", "rejected", "refunded"})
+RETURNED_STATUSES = frozenset({"refunded", "reversed", "returned", "chargedback", "chargeback"})
+"""Statuses of payments that were booked and are undone."""
 
 
 def parse_payments(
@@ -46,8 +48,9 @@ def parse_payments(
 
 
 def _is_booked(resource: BssResource) -> bool:
-    status = clean_text(resource.get("status")).lower().replace("_", "").replace(" ", "")
-    return status not in REFUSED_STATUSES and not status.startswith(UNBOOKED_STATUSES)
+    status = payment_status(resource)
+    is_undone = status in REFUSED_STATUSES or status in RETURNED_STATUSES
+    return not is_undone and not status.startswith(UNBOOKED_STATUSES)
 
 
 def _parse_payment(resource: BssResource, currency: CurrencyRule, zone: tzinfo) -> BookedPayment:

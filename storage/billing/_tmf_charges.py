@@ -5,7 +5,7 @@ from typing import Any
 
 from flows.domain.failures import NotEligible, NotFound
 from flows.domain.purchase_records import BillCharge
-from storage.billing._client.answer_fields import as_object, field_error, identifier_text
+from storage.billing._client.answer_fields import as_object, clean_text, field_error, identifier_text
 from storage.billing._client.body_reader import JsonAnswer
 from storage.billing._client.http import BssClient, path_segment
 from storage.billing._client.paging import BssResource, gather_all, read_list
@@ -43,14 +43,14 @@ class TmfCharges:
         usages = [each for each in complete if not isinstance(each, NotFound) and _has_key(each, charge)]
         if not usages and not listed.is_complete:
             raise field_error("list of usage: it does not end")
-        if usages and all(identifier_text(each.get("status")) == REJECTED for each in usages):
+        if usages and all(clean_text(each.get("status")).lower() == REJECTED for each in usages):
             raise NotEligible("the BSS rejected the charge")
         return bool(usages)
 
     async def post_charge(self, charge: BillCharge) -> None:
         """Post the charge; NotEligible when the BSS answers that it bills nothing."""
         answer = await self._client.send("POST", self._path, self._usage_body(charge))
-        if identifier_text(as_object(answer.body).get("status")) == REJECTED:
+        if clean_text(as_object(answer.body).get("status")).lower() == REJECTED:
             raise NotEligible("the BSS rejected the charge")
 
     async def _complete_usage(self, listed: BssResource) -> BssResource:

@@ -5,13 +5,18 @@ from typing import Any
 
 from flows.domain.failures import NotEligible, NotFound
 from flows.domain.payment_records import BillPayment
-from storage.billing._client.answer_fields import as_object, field_error, identifier_text
+from storage.billing._client.answer_fields import as_object, clean_text, field_error, identifier_text
 from storage.billing._client.body_reader import JsonAnswer
 from storage.billing._client.http import BssClient, path_segment
 from storage.billing._client.paging import BssList, BssResource, gather_all, read_list
 
-REFUSED_STATUSES = frozenset({"failed", "canceled", "cancelled", "denied"})
-"""Statuses of a payment that booked nothing."""
+REFUSED_STATUSES = frozenset(
+    {
+        *("failed", "failure", "error", "canceled", "cancelled", "denied", "declined", "rejected"),
+        *("aborted", "expired", "voided", "unsuccessful"),
+    }
+)
+"""Statuses of a payment that booked nothing, as `payment_status` writes them."""
 PAGE_SIZE = 50
 MAX_PAYMENTS = 500
 """Payments read to find one key, from a server that ignores the filter."""
@@ -42,7 +47,7 @@ class TmfPayments:
     async def post_payment(self, payment: BillPayment) -> None:
         """Post the payment; NotEligible when the BSS answers that it booked nothing."""
         answer = await self._client.send("POST", f"{self._path}/payment", self._payment_body(payment))
-        if identifier_text(as_object(answer.body).get("status")) in REFUSED_STATUSES:
+        if payment_status(as_object(answer.body)) in REFUSED_STATUSES:
             raise NotEligible("the BSS refused the payment")
 
     async def _read_payments(self, query: Mapping[str, str]) -> BssList:
@@ -85,5 +90,10 @@ class TmfPayments:
 def _is_booked_as(resource: Mapping[str, Any], payment: BillPayment) -> bool:
     return (
         identifier_text(resource.get("correlatorId")) == payment.key
-        and identifier_text(resource.get("status")) not in REFUSED_STATUSES
+        and payment_status(resource) not in REFUSED_STATUSES
     )
+
+
+def payment_status(resource: Mapping[str, Any]) -> str:
+    """Return a payment's status in small letters alone, as TMF676 leaves the words to the BSS: `inprogress`."""
+    return "".join(each for each in clean_text(resource.get("status")).lower() if each.isalpha())
