@@ -12,7 +12,7 @@ from storage.billing._client.answer_fields import (
     require_identifier,
 )
 from storage.billing._client.http import BssClient, path_segment
-from storage.billing._client.paging import BssResource, gather_all
+from storage.billing._client.paging import BssResource, gather_all, without_repeats
 
 
 class KillBillInvoices:
@@ -27,7 +27,8 @@ class KillBillInvoices:
         invoices = (await self._client.get(f"1.0/kb/accounts/{path_segment(account)}/invoices", query)).body
         if not isinstance(invoices, list):
             raise field_error("invoices")
-        return [each for each in objects_in(invoices) if identifier_text(each.get("accountId")) == account]
+        own = [each for each in objects_in(invoices) if identifier_text(each.get("accountId")) == account]
+        return without_repeats(own)
 
     async def complete_invoices(self, listed: Iterable[BssResource]) -> list[BssResource]:
         """Return invoices of a list with amounts and items, read by themselves where these may be missing."""

@@ -38,7 +38,7 @@ async def iterate_pages(fetch: FetchPage, page_size: int) -> AsyncIterator[list[
             log.warning("billing.page_repeated", extra={"offset": offset})
             return
         seen.update(keys)
-        yield new_rows
+        yield without_repeats(new_rows)
         if offset == 0 and _is_whole_list(answer, len(rows), page_size):
             return
         offset += len(rows)
@@ -97,8 +97,25 @@ def _rows_of(answer: JsonAnswer) -> list[BssResource]:
     return list(objects_in(answer.body))
 
 
+def without_repeats(rows: Iterable[BssResource]) -> list[BssResource]:
+    """Return the rows without those that repeat one of the same id in every field, as a join of tables does.
+
+    Rows without an id are all kept: two charges may be alike.
+    """
+    known: dict[str, BssResource] = {}
+    return [
+        row
+        for row in rows
+        if not (name := _row_id(row)) or known.setdefault(name, row) is row or known[name] != row
+    ]
+
+
+def _row_id(row: BssResource) -> str:
+    return identifier_text(row.get("id")) or identifier_text(row.get("invoiceId"))
+
+
 def _row_key(row: BssResource) -> int:
-    return hash(identifier_text(row.get("id")) or identifier_text(row.get("invoiceId")) or repr(row))
+    return hash(_row_id(row) or repr(row))
 
 
 def _is_whole_list(answer: JsonAnswer, rows: int, page_size: int) -> bool:
