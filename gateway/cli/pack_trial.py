@@ -16,7 +16,6 @@ from gateway.cli.pack_desk import (
     operator_zone,
 )
 from gateway.cli.table_output import print_table
-from gateway.console.studio.pack_view import PackReader
 from gateway.studio.trial_figures import SideShare, TrialVerdict
 from gateway.studio.trial_report import TrialReport, read_trial_report
 from gateway.wiring.container import Container
@@ -81,7 +80,7 @@ class _TrialCommand(DeskCommand):
 
     async def show(self) -> int:
         """Print the newest trial with the figures of both sides."""
-        report = await read_trial_report(self.desk, PackReader(self.desk).load_draft, self.operator)
+        report = await read_trial_report(self.desk, self.operator)
         if report is None:
             print_error(f"{self.operator}: there was no trial yet")
             return EXIT_NONE

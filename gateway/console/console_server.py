@@ -25,7 +25,6 @@ from gateway.console.queues import QUEUES_PATH, QueuePages
 from gateway.console.sign_in import SignInPage
 from gateway.console.staff_log_page import STAFF_PATH, StaffLogPage
 from gateway.console.studio.draft_phones import DraftPhones
-from gateway.console.studio.pack_view import PackReader
 from gateway.console.studio.studio_routes import studio_routes
 from gateway.console_settings import ConsoleSettings
 from gateway.http.listening import serve_app
@@ -96,7 +95,7 @@ def _openid_routes(site: ConsoleSite, pipeline: ConsolePipeline) -> list[web.Rou
 
 
 def _people_routes(site: ConsoleSite, pipeline: ConsolePipeline) -> list[web.RouteDef]:
-    past = PastConversations(site.container.menu_versions, PackReader(site.revision_desk))
+    past = PastConversations(site.container.menu_versions, site.revision_desk)
     pages, roles = PeoplePages(site.stories, past), PEOPLE_ROLES
     actions = PersonActions(pages, site.actions, site.erasures)
     return [

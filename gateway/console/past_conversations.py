@@ -10,7 +10,7 @@ from flows.domain.conversation_records import StoredConversation, StoredTurn, jo
 from flows.domain.pack_revisions import FOLDER_NUMBER, RevisionError
 from flows.engine.flood_guard import WINDOW_SECONDS
 from flows.engine.menu_versions import MenuVersions
-from gateway.console.studio.pack_view import PackReader
+from gateway.studio.revision_desk import RevisionDesk
 from menus.machine.menu import Menu
 from menus.model.facts import Count
 from menus.model.reply import Reply
@@ -20,8 +20,8 @@ from menus.text.gsm import prepare_text, to_wire_text
 from storage.console.link_tokens import mask_link_tokens
 
 MAX_REVISIONS_TRIED = 4
-"""Revisions served before that are loaded to find the one a conversation ran on; each may take a second."""
-REMEMBERED_MISSES = 64
+"""Revisions served before that are loaded to find the one a conversation ran on, 0.3 s each at most."""
+CACHED_MISSES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +52,9 @@ class PastConversations:
     """Renders kept conversations."""
 
     menu_versions: MenuVersions = field(repr=False)
-    reader: PackReader = field(repr=False)
+    desk: RevisionDesk = field(repr=False)
     missing: LRUCache[tuple[str, str], bool] = field(
-        default_factory=lambda: LRUCache(REMEMBERED_MISSES), repr=False
+        default_factory=lambda: LRUCache(CACHED_MISSES), repr=False
     )
     """Operators' revisions that were looked for in vain."""
 
@@ -75,19 +75,22 @@ class PastConversations:
         found = self.menu_versions.find_revision(operator, revision)
         if found is not None or (operator, revision) in self.missing:
             return found
-        desk = self.reader.desk
-        served = await desk.revisions.publications.numbers_served(operator, desk.clock())
-        for number in dict.fromkeys((*served[:MAX_REVISIONS_TRIED], FOLDER_NUMBER)):
+        for number in await self._list_candidates(operator):
             menu = await self._load_menu(operator, number)
             if menu is not None and menu.revision == revision:
                 return menu
         self.missing[operator, revision] = True
         return None
 
+    async def _list_candidates(self, operator: str) -> Sequence[int]:
+        """Return the revisions that callers may have had: those served last, the folder."""
+        served = await self.desk.revisions.publications.numbers_served(operator, self.desk.clock())
+        return list(dict.fromkeys((*served[:MAX_REVISIONS_TRIED], FOLDER_NUMBER)))
+
     async def _load_menu(self, operator: str, number: int) -> Menu | None:
         try:
-            files = await self.reader.desk.read_files(operator, number)
-            return (await self.reader.load_files(operator, files)).menu
+            files = await self.desk.read_files(operator, number)
+            return (await self.desk.loader.load_files(operator, files)).menu
         except (RevisionError, UserError):
             return None
 

@@ -18,6 +18,7 @@ from flows.domain.pack_trials import PackTrial
 from gateway.publishing.checked_packs import hash_checks_portably
 from gateway.publishing.pack_folders import read_pack_files
 from gateway.studio.draft_checks import DraftChecker
+from gateway.studio.pack_loading import PackLoader
 from storage.revisions.drafts import SqlPackDrafts
 from storage.revisions.revisions import SqlPackRevisions
 
@@ -29,6 +30,7 @@ class RevisionDesk:
     drafts: SqlPackDrafts = field(repr=False)
     revisions: SqlPackRevisions = field(repr=False)
     checker: DraftChecker = field(repr=False)
+    loader: PackLoader = field(repr=False)
     locate_pack: Callable[[str], Path]
     """Returns the folder of an operator's installed pack."""
     clock: Callable[[], datetime]

@@ -1,17 +1,14 @@
 """Trial report: an operator's newest menu trial, its state, and the funnels of its two sides."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from flows.domain.pack_revisions import FOLDER_NUMBER, PackFiles, RevisionError
+from flows.domain.pack_revisions import FOLDER_NUMBER, RevisionError
 from flows.domain.pack_trials import NO_PUBLICATION, PackTrial, TrialCounts, TrialSide, TrialState
 from gateway.studio.revision_desk import RevisionDesk
 from gateway.studio.trial_figures import OutcomeComparison, compare_outcomes
 from menus.packfile.yaml_source import PackError
 from menus.packs.loader import PackDraft
-
-PackFilesLoader = Callable[[str, PackFiles], Awaitable[PackDraft]]
-"""Loads the files of an operator's pack; PackError for files that cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +24,7 @@ class TrialReport:
     """The final screens reached on either side, successes first."""
 
 
-async def read_trial_report(desk: RevisionDesk, load: PackFilesLoader, operator: str) -> TrialReport | None:
+async def read_trial_report(desk: RevisionDesk, operator: str) -> TrialReport | None:
     """Return the report of the operator's newest trial; None when there was none yet."""
     trial = await desk.revisions.trials.read_newest(operator)
     if trial is None:
@@ -38,18 +35,17 @@ async def read_trial_report(desk: RevisionDesk, load: PackFilesLoader, operator:
     numbers = {each.id: each.number for each in await publications.list_publications(operator)}
     compared = numbers.get(trial.publication_id, FOLDER_NUMBER)
     counts = await desk.revisions.trials.read_counts(trial.id)
-    drafts = await _load_drafts(desk, load, operator, (trial.number, compared))
+    drafts = await _load_drafts(desk, operator, (trial.number, compared))
     return TrialReport(trial, trial.state_beside(served), compared, counts, compare_outcomes(counts, drafts))
 
 
-async def _load_drafts(
-    desk: RevisionDesk, load: PackFilesLoader, operator: str, numbers: Sequence[int]
-) -> Sequence[PackDraft]:
+async def _load_drafts(desk: RevisionDesk, operator: str, numbers: Sequence[int]) -> Sequence[PackDraft]:
     """Return the packs of these revisions that can still be read: they say which endings are successes."""
     drafts = []
     for number in numbers:
         try:
-            drafts.append(await load(operator, await desk.read_files(operator, number)))
+            loaded = await desk.loader.load_files(operator, await desk.read_files(operator, number))
         except (RevisionError, PackError):
             continue
+        drafts.append(loaded.draft)
     return drafts

@@ -10,6 +10,7 @@ from gateway.publishing import pack_compiler
 from gateway.publishing.revision_follower import InstalledPacks, RevisionFollower
 from gateway.settings import Settings
 from gateway.studio.draft_checks import DraftChecker
+from gateway.studio.pack_loading import PackLoader
 from gateway.studio.revision_desk import RevisionDesk
 from menus.machine.menu import Menu
 from storage.revisions.drafts import SqlPackDrafts
@@ -47,6 +48,7 @@ def build_desk(settings: Settings, database: Database, follower: RevisionFollowe
         SqlPackDrafts(database, secret),
         follower.revisions,
         DraftChecker(),
+        PackLoader(follower.installed.locate),
         follower.installed.locate,
         follower.clock,
     )

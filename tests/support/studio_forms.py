@@ -6,6 +6,7 @@ from flows.domain.pack_revisions import PackFiles
 from gateway.console.console_request import MENUS_PATH
 from gateway.publishing.pack_compiler import pack_folder
 from gateway.publishing.pack_folders import read_pack_files
+from menus.packfile.yaml_source import YamlValue
 from menus.packs.pack_editing import write_text
 from tests.support.console_site import ConsoleServer, StaffMember
 from tests.support.page_client import PageResponse
@@ -19,11 +20,15 @@ def trust_shipped_pack(console: ConsoleServer, *greetings: str) -> None:
 
     A check takes a second of processor time.
     """
-    files = read_pack_files(pack_folder("orange-ro"))
-    spoken = "Bine ați venit la Orange."
-    edited = [write_text(files.texts, "ro", "home", {"all": each, "voice": spoken}) for each in greetings]
-    for each in (files, *map(PackFiles, edited)):
+    for each in (read_pack_files(pack_folder("orange-ro")), *map(with_greeting, greetings)):
         console.site.revision_desk.checker.remembered[("orange-ro", each.digest)] = []
+
+
+def with_greeting(words: str) -> PackFiles:
+    """Return the shipped pack with another Romanian greeting on its screens."""
+    files = read_pack_files(pack_folder("orange-ro"))
+    greeting: YamlValue = {"all": words, "voice": "Bine ați venit la Orange."}
+    return PackFiles(write_text(files.texts, "ro", "home", greeting))
 
 
 def form_fields(page: PageResponse, path: str) -> dict[str, str]:

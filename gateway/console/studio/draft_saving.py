@@ -31,7 +31,7 @@ async def save_edit(request: ConsoleRequest, reader: PackReader, view: PackView,
         return SaveOutcome("fault_conflict")
     try:
         texts = edit(view.files.texts)
-        await reader.load_files(view.operator, PackFiles(texts))
+        await reader.desk.loader.load_files(view.operator, PackFiles(texts))
     except UserError as error:
         return SaveOutcome("fault_edit", str(error))
     changes = {path: text for path, text in texts.items() if view.files.texts.get(path) != text}

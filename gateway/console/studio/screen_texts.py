@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from gateway.console.studio.pack_view import LoadedPack
+from gateway.studio.pack_loading import LoadedPack
 from menus.machine.screen import Node
 from menus.packfile.yaml_source import Finding, ValuePath, YamlValue
 from menus.packs.loader import PackDraft

@@ -23,7 +23,7 @@ class TrialPage(StudioPage):
         if operator not in request.operators:
             return await refuse_operator(request, operator)
         desk = self.reader.desk
-        report = await read_trial_report(desk, self.reader.load_draft, operator)
+        report = await read_trial_report(desk, operator)
         stored = await desk.revisions.list_revisions(operator, request.now)
         values = {
             "operator": operator,

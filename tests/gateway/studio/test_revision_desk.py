@@ -18,6 +18,7 @@ from gateway.publishing.pack_compiler import pack_folder
 from gateway.publishing.pack_folders import read_pack_files
 from gateway.studio import revision_desk
 from gateway.studio.draft_checks import DraftChecker
+from gateway.studio.pack_loading import PackLoader
 from gateway.studio.revision_desk import RevisionDesk
 from storage.revisions.drafts import SqlPackDrafts
 from storage.revisions.revisions import SqlPackRevisions
@@ -48,7 +49,7 @@ def checker() -> DraftChecker:
 @pytest.fixture
 def desk(database: Database, checker: DraftChecker) -> RevisionDesk:
     drafts, revisions = SqlPackDrafts(database, SECRET), SqlPackRevisions(database, SECRET)
-    return RevisionDesk(drafts, revisions, checker, pack_folder, lambda: NOW)
+    return RevisionDesk(drafts, revisions, checker, PackLoader(pack_folder), pack_folder, lambda: NOW)
 
 
 def greet(desk: RevisionDesk, words: str) -> PackFiles:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gateway.console.studio.draft_phones import DraftPhones
-from gateway.console.studio.pack_view import PackReader, PackView
+from gateway.console.studio.pack_view import PackView
 from tests.support.console_site import ConsoleServer, StaffMember, serve_console
 from tests.support.gateway_sandbox import GatewaySandbox
 from tests.support.page_client import ANA, PageResponse, parse_strictly
@@ -83,9 +83,9 @@ async def test_another_users_phone_is_not_seen(console: ConsoleServer) -> None:
 
 async def test_only_so_many_phones_are_open_and_all_are_closed_at_the_end(console: ConsoleServer) -> None:
     menu, clock = console.sandbox.menu, console.sandbox.clock
-    reader = PackReader(console.site.revision_desk)
-    files = await reader.desk.read_files("orange-ro", 0)
-    view = PackView("orange-ro", files, None, 0, await reader.load_files("orange-ro", files), ())
+    desk = console.site.revision_desk
+    files = await desk.read_files("orange-ro", 0)
+    view = PackView("orange-ro", files, None, 0, await desk.loader.load_files("orange-ro", files), ())
     phones = DraftPhones(clock, max_phones=1)
     for number in range(2):
         await phones.open_phone(f"user{number}", view, menu, menu.folder, ANA)
