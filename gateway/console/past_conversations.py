@@ -71,21 +71,24 @@ class PastConversations:
         ]
 
     async def _find_menu(self, operator: str, revision: str) -> Menu | None:
-        """Return the menu of a revision: served by this process, or loaded from what was published."""
+        """Return the menu of a revision as callers had it; None where neither process nor database has it."""
         found = self.menu_versions.find_revision(operator, revision)
         if found is not None or (operator, revision) in self.missing:
             return found
         for number in await self._list_candidates(operator):
             menu = await self._load_menu(operator, number)
             if menu is not None and menu.revision == revision:
-                return menu
+                return self.menu_versions.adapt(menu)
         self.missing[operator, revision] = True
         return None
 
     async def _list_candidates(self, operator: str) -> Sequence[int]:
-        """Return the revisions that callers may have had: those served last, the folder."""
-        served = await self.desk.revisions.publications.numbers_served(operator, self.desk.clock())
-        return list(dict.fromkeys((*served[:MAX_REVISIONS_TRIED], FOLDER_NUMBER)))
+        """Return the revisions that callers may have had: those served last, the one tried last, the folder."""
+        revisions = self.desk.revisions
+        served = await revisions.publications.numbers_served(operator, self.desk.clock())
+        trial = await revisions.trials.read_newest(operator)
+        tried = [trial.number] if trial else []
+        return list(dict.fromkeys((*served[:MAX_REVISIONS_TRIED], *tried, FOLDER_NUMBER)))
 
     async def _load_menu(self, operator: str, number: int) -> Menu | None:
         try:

@@ -6,15 +6,18 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
+from flows.domain.pack_revisions import PackEditor
 from flows.domain.records import Secret
 from gateway.console.past_conversations import PastConversations
 from gateway.console.subject_requests import erase_subject
+from menus.machine.unavailable_options import without_options_to
 from storage.audit.conversation_rows import ConversationRows
 from storage.privacy.data_map import DataSubject
 from storage.privacy.retention import apply_retention
 from tests.support.console_site import ConsoleServer
 from tests.support.console_site import console as console
 from tests.support.page_client import ANA, PageResponse
+from tests.support.studio_forms import trust_shipped_pack, with_greeting
 
 SUBJECT = DataSubject("orange-ro", ANA)
 
@@ -155,3 +158,27 @@ async def test_an_earlier_revision_is_loaded_once(console: ConsoleServer) -> Non
         found = await past._find_menu("orange-ro", revision)
         assert found is not None and found.revision == revision
     assert len(desk.loader.cached) == 1
+
+
+async def test_an_earlier_revision_has_the_options_that_billing_could_serve(
+    console: ConsoleServer,
+) -> None:
+    versions = console.site.container.menu_versions
+    versions.adapt_to_billing(lambda menu: without_options_to(menu, {"meter.show"}))
+    await console.phone.dial(ANA, "*100#")
+    seen = await console.phone.press("1")
+    forget_revision(console, console.sandbox.menu.revision)
+    shown = (await story_of(console)).visible_text
+    assert " ".join(" ".join(seen.lines).split()) in shown and "today's words" not in shown
+
+
+async def test_a_revision_that_was_tried_and_never_published_is_loaded_again(console: ConsoleServer) -> None:
+    desk, mihai, dana = console.site.revision_desk, PackEditor("mihai"), PackEditor("dana")
+    trust_shipped_pack(console, "Salut!")
+    files = with_greeting("Salut!")
+    await desk.approve("orange-ro", (await desk.push_files("orange-ro", files, mihai, "Short")).number, dana)
+    await desk.begin_trial("orange-ro", 1, 50, mihai)
+    revision = (await desk.loader.load_files("orange-ro", files)).draft.revision
+    past = PastConversations(console.site.container.menu_versions, desk)
+    found = await past._find_menu("orange-ro", revision)
+    assert found is not None and found.revision == revision
