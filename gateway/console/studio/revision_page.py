@@ -1,5 +1,6 @@
 """Page of a revision: what it changes; another person approves it; published, planned, rolled back."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -16,6 +17,7 @@ from gateway.console import console_responses as responses
 from gateway.console.console_request import MENUS_PATH, ConsoleRequest, parse_row_id
 from gateway.console.studio.pack_view import editor_of
 from gateway.console.studio.studio_page import (
+    Decision,
     StudioPage,
     operator_path,
     refuse_operator,
@@ -23,8 +25,7 @@ from gateway.console.studio.studio_page import (
     revision_path,
 )
 from gateway.studio.revision_comparison import compare_revisions
-
-ROLLBACK_VERB = "return"
+from gateway.studio.revision_desk import RevisionDesk
 
 
 class RevisionPage(StudioPage):
@@ -68,7 +69,7 @@ class RevisionPage(StudioPage):
         if number is None:
             return self.lead_to_map(operator, "fault_nothing")
         try:
-            note = await self._apply_verb(request, operator, number)
+            note = await self.apply_decision(request, DECISIONS)
         except OwnRevisionError:
             note = "fault_own_revision"
         except FindingsPresentError:
@@ -78,28 +79,6 @@ class RevisionPage(StudioPage):
         path = MENUS_PATH if number == FOLDER_NUMBER else revision_path(operator, number)
         return responses.redirect_to(f"{path}?note={note}")
 
-    async def _apply_verb(self, request: ConsoleRequest, operator: str, number: int) -> str:
-        """Do what the button says; return the name of the text that says so."""
-        desk, editor, verb = self.reader.desk, editor_of(request), request.fields.get("verb", "")
-        if verb == "approve":
-            await desk.approve(operator, number, editor)
-            return "note_approved"
-        if verb == "reject":
-            await desk.reject(operator, number, editor)
-            return "note_rejected"
-        if verb == ROLLBACK_VERB:
-            await desk.roll_back(operator, editor, number)
-            return "note_published"
-        return await self._publish(request, operator, number) if verb == "publish" else "fault_nothing"
-
-    async def _publish(self, request: ConsoleRequest, operator: str, number: int) -> str:
-        typed = request.fields.get("at", "")
-        at = _parse_time(typed, _time_zone(request, operator))
-        if typed and (at is None or at <= request.now):
-            return "fault_time"
-        await self.reader.desk.publish(operator, number, editor_of(request), at)
-        return "note_scheduled" if at else "note_published"
-
     async def _find_revision(self, request: ConsoleRequest) -> PackRevision | None:
         number = parse_row_id(request.parts["number"])
         try:
@@ -108,6 +87,46 @@ class RevisionPage(StudioPage):
             )
         except RevisionError:
             return None
+
+
+async def _approve(desk: RevisionDesk, request: ConsoleRequest) -> str:
+    await desk.approve(*_address(request), editor_of(request))
+    return "note_approved"
+
+
+async def _reject(desk: RevisionDesk, request: ConsoleRequest) -> str:
+    await desk.reject(*_address(request), editor_of(request))
+    return "note_rejected"
+
+
+async def _publish(desk: RevisionDesk, request: ConsoleRequest) -> str:
+    operator, number = _address(request)
+    typed = request.fields.get("at", "")
+    at = _parse_time(typed, _time_zone(request, operator))
+    if typed and (at is None or at <= request.now):
+        return "fault_time"
+    await desk.publish(operator, number, editor_of(request), at)
+    return "note_scheduled" if at else "note_published"
+
+
+async def _roll_back(desk: RevisionDesk, request: ConsoleRequest) -> str:
+    operator, number = _address(request)
+    await desk.roll_back(operator, editor_of(request), number)
+    return "note_published"
+
+
+DECISIONS: Mapping[str, Decision] = {
+    "approve": _approve,
+    "reject": _reject,
+    "publish": _publish,
+    "return": _roll_back,
+}
+"""What the buttons of this page and of the list of operators do, by their value."""
+
+
+def _address(request: ConsoleRequest) -> tuple[str, int]:
+    """Return the operator and the number of the revision that the address names."""
+    return request.parts["operator"], int(request.parts["number"])
 
 
 def _time_zone(request: ConsoleRequest, operator: str) -> ZoneInfo:

@@ -1,6 +1,6 @@
 """What every page of the studio does first: whose menus they are, and the pack the user sees of them."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -9,9 +9,13 @@ from flows.domain.pack_revisions import FOLDER_NUMBER
 from gateway.console import console_responses as responses
 from gateway.console.console_request import MENUS_PATH, ConsoleRequest
 from gateway.console.studio.pack_view import PackReader, PackView
+from gateway.studio.revision_desk import RevisionDesk
 
 ViewResponder = Callable[[ConsoleRequest, PackView], Awaitable[web.Response]]
 """Answers a request about the pack the user sees."""
+
+Decision = Callable[[RevisionDesk, ConsoleRequest], Awaitable[str]]
+"""Does what a button says; returns the name of the text that says what was done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,11 @@ class StudioPage:
         if operator not in request.operators:
             return await refuse_operator(request, operator)
         return await respond(request, await self.reader.read_view(request, operator))
+
+    async def apply_decision(self, request: ConsoleRequest, decisions: Mapping[str, Decision]) -> str:
+        """Do what the button says; return the name of the text that says what was done."""
+        decision = decisions.get(request.fields.get("verb", ""))
+        return "fault_nothing" if decision is None else await decision(self.reader.desk, request)
 
     def lead_to_map(self, operator: str, note: str) -> web.Response:
         """Lead to the operator's screens, with a note."""

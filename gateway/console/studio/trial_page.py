@@ -1,5 +1,6 @@
 """Page of an operator's menu trial (A/B): begun and approved by two people, its figures."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import web
@@ -9,7 +10,14 @@ from flows.domain.pack_trials import MAX_SHARE_PERCENT, MIN_SHARE_PERCENT, OwnTr
 from gateway.console import console_responses as responses
 from gateway.console.console_request import ConsoleRequest, parse_row_id
 from gateway.console.studio.pack_view import editor_of
-from gateway.console.studio.studio_page import StudioPage, operator_path, refuse_operator, revision_name
+from gateway.console.studio.studio_page import (
+    Decision,
+    StudioPage,
+    operator_path,
+    refuse_operator,
+    revision_name,
+)
+from gateway.studio.revision_desk import RevisionDesk
 from gateway.studio.trial_figures import MIN_CONVERSATIONS
 from gateway.studio.trial_report import TrialReport, read_trial_report
 
@@ -46,7 +54,7 @@ class TrialPage(StudioPage):
         if operator not in request.operators:
             return await refuse_operator(request, operator)
         try:
-            note = await self._apply_verb(request, operator)
+            note = await self.apply_decision(request, DECISIONS)
         except OwnTrialError:
             note = "fault_own_trial"
         except FindingsPresentError:
@@ -55,22 +63,30 @@ class TrialPage(StudioPage):
             note = "fault_trial"
         return responses.redirect_to(f"{trial_path(operator)}?note={note}")
 
-    async def _apply_verb(self, request: ConsoleRequest, operator: str) -> str:
-        """Do what the button says; return the name of the text that says so."""
-        desk, editor, verb = self.reader.desk, editor_of(request), request.fields.get("verb", "")
-        number, share, trial_id = (
-            parse_row_id(request.fields.get(name, "")) or 0 for name in ("number", "share", "trial")
-        )
-        if verb == "begin":
-            await desk.begin_trial(operator, number, share, editor)
-            return "note_trial_begun"
-        if verb == "approve":
-            await desk.approve_trial(operator, trial_id, editor)
-            return "note_trial_approved"
-        if verb == "end":
-            await desk.end_trial(operator, trial_id, editor)
-            return "note_trial_ended"
-        return "fault_nothing"
+
+async def _begin(desk: RevisionDesk, request: ConsoleRequest) -> str:
+    number, share = _read_number(request, "number"), _read_number(request, "share")
+    await desk.begin_trial(request.parts["operator"], number, share, editor_of(request))
+    return "note_trial_begun"
+
+
+async def _approve(desk: RevisionDesk, request: ConsoleRequest) -> str:
+    await desk.approve_trial(request.parts["operator"], _read_number(request, "trial"), editor_of(request))
+    return "note_trial_approved"
+
+
+async def _end(desk: RevisionDesk, request: ConsoleRequest) -> str:
+    await desk.end_trial(request.parts["operator"], _read_number(request, "trial"), editor_of(request))
+    return "note_trial_ended"
+
+
+DECISIONS: Mapping[str, Decision] = {"begin": _begin, "approve": _approve, "end": _end}
+"""What the page's buttons do, by their value."""
+
+
+def _read_number(request: ConsoleRequest, name: str) -> int:
+    """Return a number from the form; 0, which no trial, revision or share has, for anything else."""
+    return parse_row_id(request.fields.get(name, "")) or 0
 
 
 def _describe_report(request: ConsoleRequest, report: TrialReport) -> dict[str, Any]:
