@@ -3,8 +3,8 @@
 import argparse
 import functools
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from gateway.cli.error_output import print_error
@@ -26,38 +26,34 @@ EXIT_CLEAN, EXIT_FINDINGS, EXIT_UNUSABLE = 0, 1, 2
 """Exit codes: nothing found, findings, and a folder or dialog that cannot be read."""
 
 
+@dataclass(frozen=True, slots=True)
+class CheckedFiles:
+    """What is checked, by kind."""
+
+    packs: Sequence[Path]
+    """Folders."""
+    providers: Sequence[Path]
+    """Descriptions of HTTP providers."""
+    dialects: Sequence[Path]
+    """Descriptions of USSD dialects of SMPP."""
+
+
 def main(args: argparse.Namespace) -> int:
     """Check packs and return 0 (nothing found), 1 (findings) or 2 (a folder or dialog cannot be read)."""
     if args.schema:
         print(json.dumps({**json_schema(), "providers": ProviderForm.model_json_schema()}, indent=2))
         return EXIT_CLEAN
-    requested = [*map(_find_requested, args.packs), *([Path(args.beside)] if args.beside else [])]
-    descriptions = _requested_descriptions(requested)
-    dialects = [path for path in descriptions if path.parent.name == DIALECTS_FOLDER.name]
-    descriptions = [path for path in descriptions if path not in dialects]
-    packs = [path for path in requested if path not in (*descriptions, *dialects)] or (
-        [] if requested else [pack_compiler.OPERATORS]
-    )
-    folders = [pack for path in packs for pack in pack_compiler.packs_in(path)]
-    missing = [folder for folder in folders if not folder.is_dir()]
+    checked = _find_checked([*map(_find_requested, args.packs), *([Path(args.beside)] if args.beside else [])])
     try:
         dialogs = coverage.read_dialogs(args.dialogs) if args.dialogs else None
     except DialogError as error:
         print_error(error)
         return EXIT_UNUSABLE
+    missing = [folder for folder in checked.packs if not folder.is_dir()]
     if missing:
         print_error("\n".join(f"{folder}: no such folder" for folder in missing))
         return EXIT_UNUSABLE
-    findings = [finding for folder in folders for finding in _find_faults(folder, dialogs)]
-    findings += [finding for path in descriptions for finding in check_description(path)]
-    findings += [finding for path in dialects for finding in check_dialect(path)]
-    if args.prompts and not findings:
-        print("\n".join(line for pack in folders for line in pack_compiler.missing_recordings(pack)))
-    if args.pages and not findings and not args.json:
-        print("\n".join(line for pack in folders for line in pack_compiler.pages_of_screens(pack)))
-    if args.spoken and not findings:
-        findings = _check_speech(folders, prints_texts=not args.json)
-    checked = {"packs": folders, "providers": descriptions, "dialects": dialects}
+    findings = [*_find_all_faults(checked, dialogs)] or _print_lists(checked.packs, args)
     _print_findings(checked, findings, as_json=args.json)
     return EXIT_FINDINGS if findings else EXIT_CLEAN
 
@@ -68,20 +64,47 @@ def _find_requested(path: Path) -> Path:
     return named if not path.exists() and named.is_dir() else path
 
 
-def _check_speech(folders: list[Path], *, prints_texts: bool) -> list[Finding]:
+def _find_checked(requested: Sequence[Path]) -> CheckedFiles:
+    """Return what the paths requested hold; all that is shipped when there are none."""
+    folders = [DIALECTS_FOLDER, *description_folders()]
+    files = requested or [path for folder in folders for path in sorted(folder.glob("*.yaml"))]
+    descriptions = [path for path in files if path.suffix == ".yaml"]
+    dialects = [path for path in descriptions if path.parent.name == DIALECTS_FOLDER.name]
+    places = (
+        [path for path in requested if path not in descriptions] if requested else [pack_compiler.OPERATORS]
+    )
+    return CheckedFiles(
+        [pack for place in places for pack in pack_compiler.packs_in(place)],
+        [path for path in descriptions if path not in dialects],
+        dialects,
+    )
+
+
+def _find_all_faults(checked: CheckedFiles, dialogs: list[Dialog] | None) -> Iterator[Finding]:
+    """Yield the findings of packs, providers and dialects."""
+    for folder in checked.packs:
+        yield from _find_faults(folder, dialogs)
+    for path in checked.providers:
+        yield from check_description(path)
+    for path in checked.dialects:
+        yield from check_dialect(path)
+
+
+def _print_lists(folders: Sequence[Path], args: argparse.Namespace) -> list[Finding]:
+    """Print what the options ask for of packs without findings; return what a call would misread."""
+    if args.prompts:
+        print("\n".join(line for pack in folders for line in pack_compiler.missing_recordings(pack)))
+    if args.pages and not args.json:
+        print("\n".join(line for pack in folders for line in pack_compiler.pages_of_screens(pack)))
+    return _check_speech(folders, prints_texts=not args.json) if args.spoken else []
+
+
+def _check_speech(folders: Sequence[Path], *, prints_texts: bool) -> list[Finding]:
     """Print what the packs say on calls, and return what a speech synthesiser would misread."""
     spoken = [pack_compiler.spoken_texts(folder) for folder in folders]
     if prints_texts:
         print("\n".join(line for lines, _ in spoken for line in lines))
     return [finding for _, findings in spoken for finding in findings]
-
-
-def _requested_descriptions(requested: list[Path]) -> list[Path]:
-    """Return the descriptions of providers and dialects to check: those named, or all when nothing is named."""
-    if requested:
-        return [path for path in requested if path.suffix == ".yaml"]
-    folders = [*description_folders(), DIALECTS_FOLDER]
-    return [path for folder in folders for path in sorted(folder.glob("*.yaml"))]
 
 
 def _find_faults(folder: Path, dialogs: list[Dialog] | None) -> list[Finding]:
@@ -103,16 +126,17 @@ def _unvisited_screens(pack: PackDraft, dialogs: list[Dialog]) -> Iterator[Findi
         yield node.source.finding_at(node.source_path, messages.MISSING_DIALOG.format(node=name))
 
 
-def _print_findings(checked: Mapping[str, list[Path]], findings: list[Finding], *, as_json: bool) -> None:
+def _print_findings(checked: CheckedFiles, findings: list[Finding], *, as_json: bool) -> None:
     """Print the findings and how many files of each kind were checked."""
+    kinds: Mapping[str, list[Path]] = asdict(checked)
     if as_json:
         rows = [asdict(finding) for finding in findings]
-        files = {name: list(map(str, paths)) for name, paths in checked.items()}
+        files = {name: list(map(str, paths)) for name, paths in kinds.items()}
         print(json.dumps({**files, "findings": rows}, ensure_ascii=False, indent=2))
         return
     for finding in findings:
         print(finding)
-    parts = [_pluralise(len(paths), name.removesuffix("s")) for name, paths in checked.items() if paths]
+    parts = [_pluralise(len(paths), name.removesuffix("s")) for name, paths in kinds.items() if paths]
     print(", ".join([*parts, _pluralise(len(findings), "finding")]))
 
 

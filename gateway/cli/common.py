@@ -1,10 +1,11 @@
-"""Settings loading, container start and the `--demo` option that the commands share."""
+"""What commands share: settings, the container they run in, the operators it serves."""
 
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
+from gateway.cli.error_output import print_error
 from gateway.demo import startup
 from gateway.providers.registry import discover_providers
 from gateway.publishing.checked_packs import checked_packs
@@ -26,6 +27,13 @@ def read_settings(environ: Mapping[str, str] = os.environ, *, demo_world: bool =
     if demo_world:
         return startup.keep_in_demo(settings)
     return require_safe_settings(settings)
+
+
+def is_served(container: Container, operator: str) -> bool:
+    """Return whether an operator is served; print which are where it is not."""
+    if operator not in container.operators:
+        print_error(f"no operator {operator!r}; there are {', '.join(container.operators)}")
+    return operator in container.operators
 
 
 def run_in_container(settings: Settings, run: Callable[[Container], Awaitable[ResultT]]) -> ResultT:

@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 
 from flows.domain.failures import Failure
 from flows.domain.ports import BillingCycles
-from gateway.cli.common import read_settings, run_in_bulk
+from gateway.cli.common import is_served, read_settings, run_in_bulk
 from gateway.cli.count_confirmation import is_confirmed
-from gateway.cli.error_output import print_error
+from gateway.cli.error_output import print_error, print_result
 from gateway.cli.progress import show_progress
 from gateway.delivery.bill_rehearsal import BillRehearsal, BulkNotices
 from gateway.delivery.bill_run import BillRun, BillRunProgress, parse_cycle
@@ -35,25 +35,23 @@ async def run_notify(args: argparse.Namespace, container: Container) -> int:
     for a large run that nobody confirmed, 3 when some bills could not be used: they are listed, and all
     others are enqueued.
     """
-    if args.operator not in container.settings.operators:
-        return _print_result(
-            f"no operator {args.operator!r}; there are {', '.join(container.settings.operators)}", 2
-        )
+    if not is_served(container, args.operator):
+        return 2
     try:
         return await (_subscribe_to_bss if args.listen else _notify_cycle)(args, container)
     except Failure as failure:
-        return _print_result(f"stopped: {failure} Run it again: what is done is not done twice.", 1)
+        return print_result(f"stopped: {failure} Run it again: what is done is not done twice.", 1)
 
 
 async def _subscribe_to_bss(args: argparse.Namespace, container: Container) -> int:
     ports = container.operators[args.operator]
     callback = container.bill_events.callback_url(container.settings.public_url, args.operator)
     if not isinstance(ports.billing, BillEventSource) or not callback:
-        return _print_result(
+        return print_result(
             f"operators.{args.operator}.bss.hub_token: missing, or a backend that announces nothing", 2
         )
     await ports.billing.register_callback(callback)
-    return _print_result("the BSS tells us of bills from now on", 0)
+    return print_result("the BSS tells us of bills from now on", 0)
 
 
 async def _notify_cycle(args: argparse.Namespace, container: Container) -> int:
@@ -62,9 +60,9 @@ async def _notify_cycle(args: argparse.Namespace, container: Container) -> int:
     try:
         first, last = parse_cycle(args.cycle, ports.now().astimezone(zone).date())
     except ValueError:
-        return _print_result("--cycle: must be a month, as in 2026-03", 2)
+        return print_result("--cycle: must be a month, as in 2026-03", 2)
     if not isinstance(ports.billing, BillingCycles):
-        return _print_result("this backend cannot list a whole cycle", 2)
+        return print_result("this backend cannot list a whole cycle", 2)
     rehearsal, days = BillRehearsal(container.bulk_outbox), (first, last)
     outbox = rehearsal if args.dry_run else await _permitted_outbox(args, container, ports.billing, days)
     if outbox is None:
@@ -79,7 +77,7 @@ async def _notify_cycle(args: argparse.Namespace, container: Container) -> int:
     if until := QuietGate(container.menu_versions, ports.now).quiet_until(args.operator):
         print(f"quiet hours: SMS wait until {until.astimezone(zone):%Y-%m-%d %H:%M}")
     done = "dry run, nothing is enqueued: " if args.dry_run else ""
-    _print_result(f"{args.operator} {first:%Y-%m}: {done}{result.format_line()} in {result.seconds:.1f} s", 0)
+    print_result(f"{args.operator} {first:%Y-%m}: {done}{result.format_line()} in {result.seconds:.1f} s", 0)
     return UNUSABLE_BILLS if result.rejected_count else 0
 
 
@@ -101,7 +99,7 @@ async def _permitted_outbox(
     if is_confirmed(count, threshold, args.confirm):
         return container.bulk_outbox
     words = f"{count} messages would go out; nothing is enqueued. Give --confirm {count}"
-    _print_result(words, UNCONFIRMED)
+    print_result(words, UNCONFIRMED)
     return None
 
 
@@ -116,11 +114,3 @@ async def _run_cycle(
     run = BillRun(args.operator, billing, announcer, outbox, ports.now)
     with show_progress("bill notices", "bills") as report:
         return await run.announce_bills(*days, lambda now: report(now.bills, now.expected_bills))
-
-
-def _print_result(words: str, status: int) -> int:
-    if status:
-        print_error(words)
-    else:
-        print(words, flush=True)
-    return status

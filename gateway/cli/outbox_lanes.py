@@ -5,7 +5,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-from gateway.cli.common import read_settings, run_in_container
+from gateway.cli.common import is_served, read_settings, run_in_container
 from gateway.cli.error_output import print_error
 from gateway.cli.table_output import print_table
 from gateway.wiring.container import Container
@@ -23,9 +23,7 @@ async def run_lane_command(
     """Run the command; 0 when it did what was asked, 1 when there was nothing to do, 2 when it was refused."""
     if args.what == "paused":
         return await _list_pauses(container.lane_pauses)
-    if args.operator not in container.settings.operators:
-        served = ", ".join(container.settings.operators)
-        print_error(f"no operator {args.operator!r}; there are {served}")
+    if not is_served(container, args.operator):
         return 2
     lane = PausableLane(args.operator, args.kind, args.route)
     return await LANE_COMMANDS[args.what](_LaneCommand(lane, container, args, sleep))

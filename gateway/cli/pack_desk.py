@@ -8,7 +8,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from flows.domain.pack_revisions import PackEditor, PackFiles, PackRevision, RevisionError
-from gateway.cli.common import read_settings, run_in_container
+from gateway.cli.common import is_served, read_settings, run_in_container
 from gateway.cli.error_output import print_error
 from gateway.cli.login_account import read_login_account
 from gateway.cli.table_output import print_table
@@ -35,19 +35,11 @@ async def run_pack_command(args: Namespace, container: Container, account: str) 
 
     Raises RevisionError for what a revision's state, its findings or its editors do not allow.
     """
-    if not is_served(args.operator, container):
+    if not is_served(container, args.operator):
         return EXIT_REFUSED
     desk = build_desk(container.settings, container.database, container.revision_follower)
     zone = operator_zone(args.operator, container)
     return await PACK_COMMANDS[args.what](_PackCommand(args, desk, zone, account))
-
-
-def is_served(operator: str, container: Container) -> bool:
-    """Return whether the settings name the operator; say which they name where not."""
-    operators = container.settings.operators
-    if operator not in operators:
-        print_error(f"no operator {operator!r}; there are {', '.join(operators)}")
-    return operator in operators
 
 
 def operator_zone(operator: str, container: Container) -> ZoneInfo:

@@ -4,7 +4,7 @@ from argparse import Namespace
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 
 from flows.domain.pack_trials import TrialState
-from gateway.cli.common import read_settings, run_in_container
+from gateway.cli.common import is_served, read_settings, run_in_container
 from gateway.cli.error_output import print_error
 from gateway.cli.login_account import read_login_account
 from gateway.cli.pack_desk import (
@@ -12,7 +12,6 @@ from gateway.cli.pack_desk import (
     EXIT_REFUSED,
     DeskCommand,
     describe_number,
-    is_served,
     operator_zone,
 )
 from gateway.cli.table_output import print_table
@@ -47,7 +46,7 @@ async def run_trial_command(args: Namespace, container: Container, account: str)
 
     Raises RevisionError for what the state of a trial or of its revision, or the second person, does not allow.
     """
-    if not is_served(args.operator, container):
+    if not is_served(container, args.operator):
         return EXIT_REFUSED
     desk = build_desk(container.settings, container.database, container.revision_follower)
     command = _TrialCommand(args, desk, operator_zone(args.operator, container), account)

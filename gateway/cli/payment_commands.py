@@ -2,24 +2,19 @@
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from typer import Argument, Option
 
 from flows.domain.payment_records import PaymentState, ResolvedState
 from gateway.cli import options as opt
+from gateway.cli.command_runner import run_module
 
 payments_app = typer.Typer(help="Look after payments of bills.", no_args_is_help=True)
 PaymentArgument = Annotated[
     str, Argument(metavar="ID", help="The payment's id, or its first 8 characters or more.")
 ]
-
-
-def _run_action(**arguments: Any) -> None:
-    from gateway.cli import payments  # noqa: PLC0415 - imports the whole gateway, which other commands do not need
-
-    raise typer.Exit(payments.main(**arguments))
 
 
 @payments_app.command("list", epilog="Example: dialtree payments list orange-fr --days 2")
@@ -32,7 +27,7 @@ def list_payments(
     demo: opt.DemoOption = False,
 ) -> None:
     """List payments, newest first; numbers are not shown."""
-    _run_action(what="list", operator=operator, days=days, limit=limit, state=state, demo=demo)
+    run_module("payments", what="list", operator=operator, days=days, limit=limit, state=state, demo=demo)
 
 
 @payments_app.command("show", epilog="Example: dialtree payments show orange-fr 0a1b2c3d4e5f")
@@ -40,7 +35,7 @@ def show_payment(
     operator: opt.OperatorArgument, payment: PaymentArgument, *, demo: opt.DemoOption = False
 ) -> None:
     """Show all about one payment, its numbers masked."""
-    _run_action(what="show", operator=operator, payment=payment, demo=demo)
+    run_module("payments", what="show", operator=operator, payment=payment, demo=demo)
 
 
 @payments_app.command("ask", epilog="Example: dialtree payments ask orange-fr 0a1b2c3d4e5f")
@@ -48,7 +43,7 @@ def ask_provider(
     operator: opt.OperatorArgument, payment: PaymentArgument, *, demo: opt.DemoOption = False
 ) -> None:
     """Ask the provider about a payment now, and apply what it says."""
-    _run_action(what="ask", operator=operator, payment=payment, demo=demo)
+    run_module("payments", what="ask", operator=operator, payment=payment, demo=demo)
 
 
 @payments_app.command("refund", epilog="Example: dialtree payments refund orange-fr 0a1b2c3d4e5f --yes")
@@ -60,7 +55,7 @@ def refund_payment(
     demo: opt.DemoOption = False,
 ) -> None:
     """Give back what was paid; only for payments in state `unknown`, which billing has not booked."""
-    _run_action(what="refund", operator=operator, payment=payment, yes=yes, demo=demo)
+    run_module("payments", what="refund", operator=operator, payment=payment, yes=yes, demo=demo)
 
 
 @payments_app.command(
@@ -87,7 +82,7 @@ def resolve_payment(
 ) -> None:
     """Record what was done by hand about a payment that is `unknown`, or whose refund was refused."""
     given = {"state": state, "staff": staff, "note": note, "amount": amount, "tells_payer": not no_notice}
-    _run_action(what="resolve", operator=operator, payment=payment, yes=yes, demo=demo, **given)
+    run_module("payments", what="resolve", operator=operator, payment=payment, yes=yes, demo=demo, **given)
 
 
 @payments_app.command("check", epilog="Example: dialtree payments check orange-fr --day 2026-03-10")
@@ -104,4 +99,4 @@ def check_payments(
 ) -> None:
     """Compare one day at the provider, here and at billing; exit status 1 when they differ."""
     chosen = day.date() if day else None
-    _run_action(what="check", operator=operator, day=chosen, metrics=metrics, demo=demo)
+    run_module("payments", what="check", operator=operator, day=chosen, metrics=metrics, demo=demo)

@@ -5,8 +5,8 @@ import argparse
 from flows.domain.failures import Failure
 from flows.domain.ports import BillingCycles
 from flows.payments.reminder_planning import ReminderPlanner, local_time
-from gateway.cli.common import read_settings, run_in_bulk
-from gateway.cli.error_output import print_error
+from gateway.cli.common import is_served, read_settings, run_in_bulk
+from gateway.cli.error_output import print_result
 from gateway.cli.progress import show_progress
 from gateway.delivery.reminder_run import ReminderRun
 from gateway.wiring.container import Container
@@ -19,13 +19,13 @@ def main(args: argparse.Namespace) -> int:
 
 async def run_reminders(args: argparse.Namespace, container: Container) -> int:
     """Plan the reminders; 0 when all are planned, 1 when billing failed, 2 when there is nothing to run."""
-    if args.operator not in container.operators:
-        return _print_result(f"no operator {args.operator!r}; there are {', '.join(container.operators)}", 2)
+    if not is_served(container, args.operator):
+        return 2
     ports, menu = container.operators[args.operator], container.menu_versions.current_menu(args.operator)
     if menu.config.rules.reminders is None:
-        return _print_result(f"{args.operator}: its pack has no rules.reminders", 2)
+        return print_result(f"{args.operator}: its pack has no rules.reminders", 2)
     if not isinstance(ports.billing, BillingCycles):
-        return _print_result("this backend cannot list a whole cycle", 2)
+        return print_result("this backend cannot list a whole cycle", 2)
     planner = ReminderPlanner(menu, container.pseudonyms)
     run = ReminderRun(args.operator, ports.billing, planner, container.bulk_outbox, ports.promises, ports.now)
     try:
@@ -35,14 +35,6 @@ async def run_reminders(args: argparse.Namespace, container: Container) -> int:
                 local_time(menu, ports.now()).date(), lambda now: report(now.bills, None)
             )
     except Failure as failure:
-        return _print_result(f"stopped: {failure} Run it again: what is planned is not planned twice.", 1)
+        return print_result(f"stopped: {failure} Run it again: what is planned is not planned twice.", 1)
     counts = f"{result.planned} reminders of {result.bills} bills and {result.plans} promises in parts"
-    return _print_result(f"{args.operator}: {counts}", 0)
-
-
-def _print_result(words: str, status: int) -> int:
-    if status:
-        print_error(words)
-    else:
-        print(words, flush=True)
-    return status
+    return print_result(f"{args.operator}: {counts}", 0)

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 from flows.domain.ticket_records import StoredTicket
 from flows.services.tickets import AnswerTooLongError, audit_ticket, build_answer, build_closure
-from gateway.cli.common import read_settings, run_in_container
+from gateway.cli.common import is_served, read_settings, run_in_container
 from gateway.cli.error_output import print_error
 from gateway.console.ticket_answers import REFUSAL_SENTENCES, find_refusal
 from gateway.wiring.container import Container
@@ -23,10 +23,7 @@ def main(args: Namespace) -> int:
 
 async def run_action(container: Container, args: Namespace) -> int:
     """Run the chosen action and return its exit status: 0 done, 1 refused, 2 no such operator or ticket."""
-    if args.operator not in container.operators:
-        print_error(
-            f"no operator {args.operator} is served; served are {', '.join(sorted(container.operators))}"
-        )
+    if not is_served(container, args.operator):
         return EXIT_UNUSABLE
     if args.what == "list":
         return await _list_tickets(container, args)

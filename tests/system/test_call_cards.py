@@ -17,12 +17,12 @@ from flows.domain.payment_records import PaymentIntent, PaymentReport
 from flows.payments.following import PaymentFollower
 from flows.payments.opening import PaymentOpening
 from flows.payments.payment_link import LinkedBill
-from gateway.cli.payments import run_action
 from gateway.http.listening import serve_app
 from gateway.server.app import public_app
 from tests.support.free_ports import free_port
 from tests.support.gateway_sandbox import AUTH_TOKEN, OPERATOR, GatewaySandbox, SandboxFactory
 from tests.support.gateway_sandbox import sandboxes as sandboxes
+from tests.support.payment_commands import run_payments
 
 ANA = "+40740000101"
 CARD_FIELDS = {
@@ -187,8 +187,8 @@ async def test_a_card_is_not_given_back_by_the_command_which_says_where(
 ) -> None:
     await call.post(call.address(await call.call("1", "6", "5")), PAID | {"ChargeAmount": "7.99"})
     (intent,) = await call.intents()
-    arguments = {"payment": intent.id[:12], "yes": True}
-    assert await run_action(call.sandbox.container, "refund", OPERATOR, arguments) == 1
+    container = call.sandbox.container
+    assert await run_payments(container, OPERATOR, "refund", payment=intent.id[:12], yes=True) == 1
     assert "account of the Pay connector's processor" in capsys.readouterr().err
     await call.wait(minutes=1)
     assert await call.states() == ["unknown"]
@@ -229,7 +229,7 @@ async def test_a_card_that_was_not_charged_is_said_to_have_failed_by_a_person_an
     (intent,) = await call.intents()
     told = {"payment": intent.id, "yes": True, "tells_payer": True}
     values = {"state": "failed", "amount": "0", "staff": "i.pop", "note": "no charge in the account", **told}
-    assert await run_action(call.sandbox.container, "resolve", OPERATOR, values) == 0
+    assert await run_payments(call.sandbox.container, OPERATOR, "resolve", **values) == 0
     await call.wait(minutes=1)
     assert await call.states() == ["failed"] and "nu a reusit" in call.received[-1]
     assert "<Pay" in await call.call("1", "6", "5")

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from flows.payments.checks import REFUND_REFUSED
-from gateway.cli.payments import run_action
 from gateway.payments.wallet_settings import WalletName
 from tests.support.gateway_sandbox import OPERATOR, SandboxFactory
 from tests.support.gateway_sandbox import sandboxes as sandboxes
+from tests.support.payment_commands import run_payments
 from tests.support.wallet_world import WalletWorld, open_wallet_world
 
 TOLD = "v-am returnat"
@@ -22,7 +22,7 @@ async def world(sandboxes: SandboxFactory) -> AsyncIterator[WalletWorld]:
 
 
 async def run(world: WalletWorld, what: str, **arguments: Any) -> int:
-    return await run_action(world.sandbox.container, what, OPERATOR, arguments)
+    return await run_payments(world.sandbox.container, OPERATOR, what, **arguments)
 
 
 async def order_refund(world: WalletWorld) -> str:

@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import select, update
 
 from flows.domain.payment_records import PaymentIntent
-from gateway.cli.payments import run_action
 from storage.sql.tables import audit, billing_bills, payment_intents
 from tests.support.gateway_sandbox import SandboxFactory
 from tests.support.gateway_sandbox import sandboxes as sandboxes
+from tests.support.payment_commands import run_payments
 from tests.support.payment_world import PaymentWorld, open_payment_world
 
 ANA = "+40740000101"
@@ -41,11 +41,11 @@ async def pay_another_amount(world: PaymentWorld) -> PaymentIntent:
 
 async def resolve(world: PaymentWorld, intent: PaymentIntent, values: dict[str, Any], **more: Any) -> int:
     given = {"payment": intent.id[:12], "yes": True, "tells_payer": True, **values, **more}
-    return await run_action(world.sandbox.container, "resolve", world.operator, given)
+    return await run_payments(world.sandbox.container, world.operator, "resolve", **given)
 
 
 async def check(world: PaymentWorld) -> int:
-    return await run_action(world.sandbox.container, "check", world.operator, {"day": DAY})
+    return await run_payments(world.sandbox.container, world.operator, "check", day=DAY)
 
 
 async def set_intent(world: PaymentWorld, **values: Any) -> None:
@@ -88,7 +88,7 @@ async def test_the_audit_log_names_who_did_it_and_show_tells_the_rest(
     rows = await world.sandbox.container.database.read(lambda connection: connection.execute(entries).all())
     assert [tuple(row) for row in rows] == [(intent.id, "i.pop")]
     capsys.readouterr()
-    await run_action(world.sandbox.container, "show", world.operator, {"payment": intent.id})
+    await run_payments(world.sandbox.container, world.operator, "show", payment=intent.id)
     shown = capsys.readouterr().out
     assert "by_hand" in shown and "i.pop" in shown and "refund 4711" in shown and "80.90" in shown
 
@@ -134,8 +134,7 @@ async def test_a_record_is_replaced_when_money_comes_after_all(
     intent = await pay_another_amount(world)
     await set_intent(world, reason="unheard")
     assert await resolve(world, intent, NOTHING_TAKEN) == 0
-    ask = {"payment": intent.id}
-    assert await run_action(world.sandbox.container, "ask", world.operator, ask) == 0
+    assert await run_payments(world.sandbox.container, world.operator, "ask", payment=intent.id) == 0
     assert "failed -> unknown" in capsys.readouterr().out
     assert await resolve(world, intent, GIVEN_BACK) == 0 and await check(world) == 0
 

@@ -10,11 +10,11 @@ from sqlalchemy import delete
 
 from flows.domain.failures import NotEligible
 from flows.domain.payment_records import PaymentReport
-from gateway.cli.payments import run_action
 from gateway.observability.payment_metrics import DIFFERENCE_KINDS
 from storage.sql.tables import billing_payments
 from tests.support.gateway_sandbox import SandboxFactory
 from tests.support.gateway_sandbox import sandboxes as sandboxes
+from tests.support.payment_commands import run_payments
 from tests.support.payment_world import PaymentWorld, open_payment_world
 
 ANA = "+40740000101"
@@ -28,7 +28,7 @@ async def world(sandboxes: SandboxFactory) -> AsyncIterator[PaymentWorld]:
 
 
 async def run(world: PaymentWorld, what: str, **arguments: Any) -> int:
-    return await run_action(world.sandbox.container, what, world.operator, arguments)
+    return await run_payments(world.sandbox.container, world.operator, what, **arguments)
 
 
 async def test_a_day_without_differences_ends_with_0(
