@@ -43,3 +43,9 @@ async def test_a_second_stand_in_on_the_port_uses_the_first() -> None:
         assert first == second
         owner = find_owner(WalletSettings.model_validate(second["operators"][OPERATOR]["wallet"]))
         assert owner and await owner.list_waiting(ANA) == []
+
+
+async def test_a_phone_beside_a_demo_that_has_ended_has_no_requests() -> None:
+    async with share_wallet([OPERATOR], free_port()) as table:
+        owner = find_owner(WalletSettings.model_validate(table["operators"][OPERATOR]["wallet"]))
+    assert owner and await owner.list_waiting(ANA) == []

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from aiohttp import ClientSession, ClientTimeout
+from aiohttp import ClientConnectionError, ClientSession, ClientTimeout
 
 from gateway.demo.wallet.owner_page import OWNER_PATH, OwnerAction
 
@@ -34,12 +34,15 @@ class WalletOwner:
     """References of the requests that were shown before."""
 
     async def list_waiting(self, payer: str) -> list[WalletPrompt]:
-        """Return the requests that wait on a phone, oldest first."""
+        """Return the requests that wait on a phone, the oldest first; none where the demo has ended."""
         if not payer:
             return []
-        async with ClientSession(timeout=TIMEOUT) as client:
-            async with client.get(self._path("requests"), params={"payer": payer}) as answer:
-                waiting: list[dict[str, Any]] = (await answer.json())["requests"]
+        try:
+            async with ClientSession(timeout=TIMEOUT) as client:
+                async with client.get(self._path("requests"), params={"payer": payer}) as answer:
+                    waiting: list[dict[str, Any]] = (await answer.json())["requests"]
+        except ClientConnectionError:
+            return []
         return [WalletPrompt(**each) for each in waiting]
 
     async def take_new(self, payer: str) -> list[WalletPrompt]:
