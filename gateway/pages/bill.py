@@ -1,7 +1,7 @@
 """Page: latest bill behind a phone number and a one-time code by SMS, as HTML and PDF (R6, R7)."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -17,7 +17,7 @@ from gateway.pages.code_mail import mail_bill_code
 from gateway.pages.csrf import FORM_COOKIE, CookieJar, CsrfTokens
 from gateway.pages.file_builder import FileBuilder
 from gateway.pages.file_jobs import FileJobs
-from gateway.pages.form_input import FormInput
+from gateway.pages.form_input import CODE_INPUT, FormInput, read_code
 from gateway.pages.form_repeats import FormRepeats
 from gateway.pages.page_request import PageRequest
 from gateway.pages.payment_section import (
@@ -33,7 +33,6 @@ from gateway.pages.purchase_settings import (
     save_settings,
 )
 from gateway.pages.sealed_token import TokenSealer
-from menus.text.input_parsing import to_ascii_digits
 
 log = logging.getLogger("dialtree.pages")
 LOGIN_COOKIE = "bill"
@@ -42,7 +41,7 @@ LOGIN_LIFETIME = timedelta(minutes=10)
 LINK_PURPOSE: LinkPurpose = "bill"
 FORM_INPUTS = (
     FormInput("number", 20, {"type": "tel", "inputmode": "tel", "autocomplete": "tel"}),
-    FormInput("code", 12, {"type": "text", "inputmode": "numeric", "autocomplete": "one-time-code"}),
+    CODE_INPUT,
 )
 LOGOUT_FIELD = "leave"
 """The field of the log-out form."""
@@ -75,20 +74,18 @@ class BillPage:
         return await self._show_bill(request, login)
 
     async def submit(self, request: PageRequest) -> web.Response:
-        """Redeem number and code, or log out."""
-        if LOGOUT_FIELD in request.form_fields:
-            return await self._log_out(request)
-        if PURCHASE_FIELD in request.form_fields:
-            return await self._save_purchases(request)
-        if exports.EXPORT_FIELD in request.form_fields:
-            return await self._send_export(request)
-        if PROMISE_FIELD in request.form_fields:
-            return await self._promise(request)
-        number = _typed_number(request)
-        if MAIL_FIELD in request.form_fields:
-            await mail_bill_code(request, number, f"bill/{self.make_token()}")
-            return self._login_form(request, notice="page.code_mailed")
-        code = Secret("".join(to_ascii_digits(request.form_fields.get("code", "")).split()))
+        """Do what the posted form is for; a form without a field of its own has number and code."""
+        names = (name for name in FORMS if name in request.form_fields)
+        return await FORMS.get(next(names, ""), BillPage._redeem_code)(self, request)
+
+    async def _mail_code(self, request: PageRequest) -> web.Response:
+        """Have a code sent to the number's confirmed e-mail address; the answer is the same without one."""
+        await mail_bill_code(request, _typed_number(request), f"bill/{self.make_token()}")
+        return self._login_form(request, notice="page.code_mailed")
+
+    async def _redeem_code(self, request: PageRequest) -> web.Response:
+        """Redeem number and code, and start a login; show the form again for what is wrong."""
+        number, code = _typed_number(request), read_code(request.form_fields)
         key = self.form_repeats.press_key(request, "bill code", code, f"{request.operator} {number}")
         if not await self.form_repeats.redeem_code(request, number, LINK_PURPOSE, code, key):
             log.info("pages.code_rejected", extra={"operator": request.operator})
@@ -121,9 +118,10 @@ class BillPage:
             bound = ""
         if isinstance(bound, str):
             return responses.see_other(request.self_url)
+        file = LinkedFile("pdf", bound.account, bound.number, bound.bill)
         built = await self.file_jobs.await_file(
             f"{request.operator} {request.login_token} {request.language}",
-            lambda: self.file_builder.build_file(request, _bill_file(bound)),
+            lambda: self.file_builder.build_file(request, file),
         )
         if built is None:
             return responses.file_preparing_page(request, "page.file_title", {"url": _pdf_url(request)})
@@ -241,6 +239,16 @@ class BillPage:
         return responses.html_page(request, "bill.html", "page.bill_title", values)
 
 
+FORMS: Mapping[str, Callable[[BillPage, PageRequest], Awaitable[web.Response]]] = {
+    LOGOUT_FIELD: BillPage._log_out,
+    PURCHASE_FIELD: BillPage._save_purchases,
+    exports.EXPORT_FIELD: BillPage._send_export,
+    PROMISE_FIELD: BillPage._promise,
+    MAIL_FIELD: BillPage._mail_code,
+}
+"""What answers a posted form, by the field that only this form has."""
+
+
 async def _payment_section(request: PageRequest, login: BillLogin) -> PaymentSection | None:
     """Return what is shown about paying the login's bill; None for a login without one."""
     bound = await bind_login(request, login)
@@ -280,10 +288,6 @@ def _record_reading(request: PageRequest, login: BillLogin, action: str) -> None
     """Record in the audit log that the login's bill was read."""
     entry = AuditEntry(request.operator, login.number, action, request.now, "web", login.bill)
     request.ports.ledger.record_audit_entry(entry)
-
-
-def _bill_file(login: BillLogin) -> LinkedFile:
-    return LinkedFile("pdf", login.account, login.number, login.bill)
 
 
 def _typed_number(request: PageRequest) -> str:

@@ -20,12 +20,11 @@ from gateway.pages.action_request import build_action_request
 from gateway.pages.exports import PERIOD_INPUTS, posted_period
 from gateway.pages.file_builder import FileBuilder
 from gateway.pages.file_jobs import FileJobs
-from gateway.pages.form_input import FormInput
+from gateway.pages.form_input import CODE_INPUT, read_code
 from gateway.pages.form_repeats import FormRepeats
 from gateway.pages.page_request import PageRequest
 from gateway.pages.sealed_token import TokenSealer
 from menus.model.facts import Count, Facts, PhoneNumber
-from menus.text.input_parsing import to_ascii_digits
 
 log = logging.getLogger("dialtree.pages")
 LINK_PURPOSE: LinkPurpose = "file"
@@ -42,14 +41,9 @@ TICKET_WORDS = 3
 """Words of a ticket: when it expires, the link's token, the key of the form."""
 OPENING_SUFFIX = "/opened"
 """Ends the key of the opening that a form used up."""
-FORM_INPUTS = (
-    FormInput("code", 12, {"type": "text", "inputmode": "numeric", "autocomplete": "one-time-code"}),
-)
+FORM_INPUTS = (CODE_INPUT,)
 PERIOD_FIELDS = tuple(each.name for each in PERIOD_INPUTS)
-EXPORT_INPUTS = (
-    *FORM_INPUTS,
-    *PERIOD_INPUTS,
-)
+EXPORT_INPUTS = (CODE_INPUT, *PERIOD_INPUTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +115,7 @@ class FilePage:
         the file again, and uses up neither an attempt nor an opening.
         """
         words = self.token_sealer.unseal_words(sealed_link, _seal_label(request)) or [""]
-        ticket_key, code = self._ticket_key(request, words[0]), _posted_code(request)
+        ticket_key, code = self._ticket_key(request, words[0]), read_code(request.form_fields)
         key = ticket_key or self.form_repeats.press_key(request, "file code", code, words[0])
         file = await self._find_file(request, words, key)
         if file is None:
@@ -244,11 +238,6 @@ def _parse_link_value(value: str) -> file_links.LinkedFile | None:
     except ValueError:
         log.error("pages.link_unreadable")
         return None
-
-
-def _posted_code(request: PageRequest) -> Secret:
-    """Return the posted code, with ASCII digits and without blanks."""
-    return Secret("".join(to_ascii_digits(request.form_fields.get("code", "")).split()))
 
 
 def _seal_label(request: PageRequest) -> str:

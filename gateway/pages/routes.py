@@ -16,6 +16,7 @@ from gateway.http.html_templates import HtmlTemplates
 from gateway.pages import (
     bill,
     email,
+    exports,
     file,
     magic_links,
     paper_address,
@@ -43,8 +44,11 @@ FRONT_PAGE = "bill"
 LINK_FORM_FIELDS = (magic_links.LINK_INPUT.name, magic_links.SWITCH_FIELD, SEALED_LINK_FIELD)
 FORM_FIELDS: Mapping[str, Sequence[str]] = {
     "bill": (
-        *(each.name for each in (*bill.FORM_INPUTS, *purchase_settings.PURCHASE_INPUTS)),
-        *(bill.LOGOUT_FIELD, bill.MAIL_FIELD, purchase_settings.PURCHASE_FIELD, *bill.EXPORT_FIELDS),
+        *(
+            each.name
+            for each in (*bill.FORM_INPUTS, *purchase_settings.PURCHASE_INPUTS, *exports.EXPORT_INPUTS)
+        ),
+        *bill.FORMS,
     ),
     "address": (*LINK_FORM_FIELDS, paper_address.ADDRESS_INPUT.name),
     "mailbox": (*LINK_FORM_FIELDS, email.EMAIL_INPUT.name),
