@@ -13,7 +13,6 @@ from storage.console.subscriber_story import SubscriberStory
 from storage.credentials.send_budgets import parse_sends
 
 NUMBER_COLUMNS = frozenset({"by", "line", "number", "notify_number", "account", "subscription"})
-LONG_COLUMNS = frozenset({"detail", "answer", "address", "times", "text"})
 WORD_COLUMNS = frozenset({"state", "email_state", "kind", "purpose", "channel", "outcome", "route"})
 SECTIONS = (
     *("tickets", "consents", "preferences", "registrations", "registrations from it", "opt_outs"),

@@ -9,8 +9,6 @@ from flows.domain.pack_revisions import PackFiles
 from menus.packfile.yaml_source import PackError, YamlValue, parse_yaml
 
 ChangedThing = Literal["screen", "option", "text", "keyword", "rule", "language", "file"]
-PlainEntries = Mapping[tuple[str, str], str]
-"""Values as text by (name, part of it)."""
 
 
 @dataclass(frozen=True, slots=True)

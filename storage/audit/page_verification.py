@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, select
 
 from storage.audit.chain_pages import PAGE_LINES, hash_page
 from storage.audit.id_ranges import list_ids, parse_ranges
@@ -20,7 +20,6 @@ SELECT_PAGES_AFTER = (
 )
 SELECT_LINES = select(audit).where(in_array(audit.c.id, "ids"))
 SELECT_SINGLE_HASH = select(audit.c.hash).where(audit.c.seq == bindparam("seq"))
-COUNT_PAGED = select(func.coalesce(func.sum(_PAGE.line_count), 0))
 
 
 @dataclass(slots=True)
