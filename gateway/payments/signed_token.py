@@ -14,6 +14,8 @@ MAX_TOKEN_CHARACTERS = 4_000
 CLOCK_SKEW_SECONDS = 300
 MILLISECONDS_FROM = 100_000_000_000
 """Times above this are in milliseconds: in seconds it is the year 5138."""
+LATEST_MILLISECONDS = 253_402_300_799_999
+"""The end of the year 9999."""
 ALGORITHM = "RS512"
 UNCHECKED: Options = {"verify_exp": False, "verify_nbf": False, "verify_iat": False, "verify_aud": False}
 """Checked here instead, as times may be in milliseconds and are by our clock; the caller checks `aud`."""
@@ -65,7 +67,12 @@ def _require_time(claims: Mapping[str, Any], now: datetime) -> None:
 
 
 def _seconds(value: object) -> float | None:
-    """Return a time in Unix seconds, also of one in milliseconds; None for no time."""
+    """Return a time in Unix seconds, also of one in milliseconds; None for no time.
+
+    ValueError for one that no calendar has.
+    """
     if type(value) is not int:
         return None
+    if abs(value) > LATEST_MILLISECONDS:
+        raise ValueError("the token has a time that no calendar has")
     return value / 1000 if value > MILLISECONDS_FROM else float(value)

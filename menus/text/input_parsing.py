@@ -11,6 +11,7 @@ from decimal import Decimal
 from itertools import accumulate
 
 from menus.model.facts import Month
+from menus.text.masking import NUMBER_SEPARATORS
 
 # Nothing here is cached: an input may be a password or a code.
 
@@ -33,6 +34,8 @@ _MARKED_KEY = re.compile(r"(\d{1,2}) ?[#.)]", re.ASCII)
 _DIALLED_NUMBER = re.compile(r"(\+?)(\d+)", re.ASCII)
 _MSISDN_MAX_DIGITS = 15
 _MSISDN_MIN_DIGITS = 8
+_NUMBER_SEPARATOR = re.compile(f"[{NUMBER_SEPARATORS}]")
+_NUMBER_SEPARATOR = re.compile(f"[{NUMBER_SEPARATORS}]")
 _AMOUNT = re.compile(r"([0-9]{1,7})(?:[.]([0-9]{1,3}))?(?:\s*[^\W\d_]{1,5}[.]?|\s*[\u20ac$])?")
 _DECIMAL_MARKS = str.maketrans({",": ".", "\u066b": "."})
 _DIGIT_RUN = re.compile(r"\d[\d -]*", re.ASCII)
@@ -139,7 +142,7 @@ def parse_msisdn(
     `national_lengths`: allowed numbers of digits after the own country's code; empty allows any. Lengths
     in other countries are not checked.
     """
-    match = _DIALLED_NUMBER.fullmatch(re.sub(r"[\s().\-/]", "", _without_hash(text)))
+    match = _DIALLED_NUMBER.fullmatch(_NUMBER_SEPARATOR.sub("", _without_hash(text)))
     if match is None:
         return None
     number = _international_digits(match[2], country_code, trunk, plus=bool(match[1]))

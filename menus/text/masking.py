@@ -8,7 +8,12 @@ MASK, JOINED_MASK = "***", "xxx"
 """What stands for the digits left out: stars, and Latin letters where text runs from right to left."""
 MAX_DOMAIN_LENGTH = 24
 """Most characters shown of an e-mail address's domain, its end: the longest domain has 253 (RFC 1035)."""
-_LONG_NUMBER = re.compile(r"\+?\d(?:[ .\-]?\d){7,}")
+NUMBER_SEPARATORS = r"\s().\-/\u00ad\u200b-\u200f\u2010-\u2015\u202a-\u202e\u2060\u2066-\u2069\u2212"
+"""Characters between the digits of a phone number as people and phones write it, for a set of a pattern.
+
+The last ones are hyphens, dashes and invisible marks that come with numbers copied from a phone's contacts.
+"""
+_LONG_NUMBER = re.compile(rf"\+?\d(?:[{NUMBER_SEPARATORS}]{{0,4}}\d){{7,}}")
 # Tried at the beginning of a word only: from every letter of it, the time would be the square of its length.
 _EMAIL_ADDRESS = re.compile(r"(?<![^\s@<>\"'])[^\s@<>\"']++@[^\s@<>\"']+")
 

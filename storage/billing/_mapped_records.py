@@ -15,6 +15,7 @@ from storage.billing._client.answer_fields import (
     field_error,
     parse_amount,
     parse_day,
+    parse_flag,
     require_identifier,
 )
 from storage.billing._client.bill_state import bill_state
@@ -31,9 +32,6 @@ from storage.billing.backend import BackendContext
 
 Row = Mapping[str, Any]
 LINE_KINDS: tuple[LineKind, ...] = get_args(LineKind)
-TRUE_WORDS = frozenset({"1", "t", "true", "y", "yes", "on"})
-FALSE_WORDS = frozenset({"", "0", "f", "false", "n", "no", "off"})
-"""Words of flags in tables that have no truth values."""
 ROW_FAULT = "fault"
 """Key, in a row, of the reason why it cannot be used as a whole."""
 DIFFERING_ROWS = "two rows of this id differ"
@@ -157,14 +155,6 @@ def key_text(value: object) -> str:
 def is_whole(number: float | Decimal) -> bool:
     """Return whether a number is finite and has no fraction."""
     return isfinite(number) and number == int(number)
-
-
-def parse_flag(value: object) -> bool | None:
-    """Return a truth value, a number or a word such as `Y`; False for NULL, None for any other word."""
-    if isinstance(value, str):
-        word = value.strip().lower()
-        return True if word in TRUE_WORDS else False if word in FALSE_WORDS else None
-    return bool(value)
 
 
 def require_flag(row: Row, column_name: str) -> bool:

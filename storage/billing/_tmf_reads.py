@@ -12,6 +12,7 @@ from storage.billing._client.answer_fields import (
     field_error,
     identifier_text,
     objects_in,
+    parse_flag,
     require_identifier,
 )
 from storage.billing._client.body_reader import JsonAnswer, read_bill_json
@@ -124,7 +125,8 @@ class TmfResourceReader:
         if is_whole_list_needed and not found.is_complete:
             raise field_error("list of rates: it does not end")
         rates = require_newest(found, "date")
-        return [each for each in rates if not each.get("isBilled") and tmf.account_id_of(each) == account]
+        unbilled = [each for each in rates if parse_flag(each.get("isBilled")) is False]
+        return [each for each in unbilled if tmf.account_id_of(each) == account]
 
     def iterate_bills(self, first: date, last: date) -> AsyncIterator[list[BssResource]]:
         """Yield pages of the bills of these days, and of a day on either side: the BSS's days may be UTC's."""

@@ -19,7 +19,7 @@ from flows.domain.records import (
     Capability,
     Subscriber,
 )
-from storage.billing._client.answer_fields import clean_text, field_error
+from storage.billing._client.answer_fields import clean_text, field_error, parse_flag
 from storage.billing._client.backend_settings import parse_options
 from storage.billing._client.bill_order import usable_bills
 from storage.billing._client.currency import CurrencyRule
@@ -32,7 +32,6 @@ from storage.billing._mapped_records import (
     MappedRecordParser,
     key_text,
     merge_duplicates,
-    parse_flag,
 )
 from storage.billing._mapped_tables import MappedTable, MappedTableReader
 from storage.billing._sql_rows import RowBatch, reject_row, unreadable_row

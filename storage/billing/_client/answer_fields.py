@@ -17,6 +17,9 @@ MAX_TEXT_CHARS = 200
 MAX_ID_CHARS = 128
 MAX_NUMERIC_ID = Decimal(10) ** 38
 """Larger numbers are no identifiers: no database counts so far."""
+TRUE_WORDS = frozenset({"1", "t", "true", "y", "yes", "on"})
+FALSE_WORDS = frozenset({"", "0", "f", "false", "n", "no", "off"})
+"""Words of flags in tables, and of servers, that have no truth values."""
 EARLIEST_DATE, LATEST_DATE = date(1990, 1, 1), date(2100, 1, 1)
 
 
@@ -118,3 +121,11 @@ def prorata_days(first: date | None, end: date | None) -> tuple[int, int]:
         return 0, 0
     days, of_days = (end - first).days, monthrange(first.year, first.month)[1]
     return (days, of_days) if 0 < days < of_days else (0, 0)
+
+
+def parse_flag(value: object) -> bool | None:
+    """Return a truth value, a number or a word such as `Y`; False for NULL, None for any other word."""
+    if isinstance(value, str):
+        word = value.strip().lower()
+        return True if word in TRUE_WORDS else False if word in FALSE_WORDS else None
+    return bool(value)
