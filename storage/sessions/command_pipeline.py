@@ -1,4 +1,4 @@
-"""Command pipeline to one Redis server: connects when needed, and lets no call wait longer than it may."""
+"""Command pipeline to one Redis server: connects when needed and limits how long a call waits."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -8,7 +8,7 @@ from redis.asyncio.connection import AbstractConnection
 
 from flows.domain.call_coalescer import MAX_WAITING
 from flows.domain.failures import Down, Overloaded
-from storage.sessions.pipelined_connection import Command, PipelinedConnection
+from storage.sessions.pipelined_connection import PackedCommand, PipelinedConnection
 from storage.sessions.redis_errors import translate_error
 
 _TIMER_SLACK_SECONDS = 0.001
@@ -26,7 +26,7 @@ class CommandPipeline:
 
     def __init__(self, build_connection: Callable[[], AbstractConnection]) -> None:
         self._build_connection = build_connection
-        self._waiting: list[Command] = []
+        self._waiting: list[PackedCommand] = []
         self._connection: PipelinedConnection | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
@@ -50,7 +50,7 @@ class CommandPipeline:
         if expires_at < self._timer_at:
             self._set_timer(loop, expires_at)
         answer: asyncio.Future[Any] = loop.create_future()
-        self._waiting.append(Command(packed, answer, expires_at))
+        self._waiting.append(PackedCommand(packed, answer, expires_at))
         return answer
 
     async def aclose(self) -> None:
@@ -146,7 +146,7 @@ class CommandPipeline:
         _fail_commands(expired, TimeoutError())
 
 
-def _fail_commands(commands: Sequence[Command], error: Exception) -> None:
+def _fail_commands(commands: Sequence[PackedCommand], error: Exception) -> None:
     """Fail each caller with an exception of its own."""
     for command in commands:
         if not command.answer.done():

@@ -18,7 +18,7 @@ _DEMOTED = "READONLY"
 """How a server answers that was a master and is a replica now."""
 
 
-class Command(NamedTuple):
+class PackedCommand(NamedTuple):
     """A command on its way to Redis."""
 
     packed: bytes
@@ -44,7 +44,7 @@ class PipelinedConnection(asyncio.Protocol):
         writer = connection._writer
         if writer is None:
             raise ConnectionError("closed as soon as it was open")
-        self.unanswered: deque[Command] = deque()
+        self.unanswered: deque[PackedCommand] = deque()
         self._connection, self._transport = connection, writer.transport
         self._on_batch_end, self._on_lost = on_batch_end, on_lost
         self._batch_sizes: deque[int] = deque()
@@ -56,7 +56,7 @@ class PipelinedConnection(asyncio.Protocol):
         """Whether a batch can be sent now; else one of the two callbacks follows."""
         return len(self._batch_sizes) < MAX_BATCHES and not self._transport.is_closing()
 
-    def send_commands(self, commands: Sequence[Command]) -> None:
+    def send_commands(self, commands: Sequence[PackedCommand]) -> None:
         """Write the commands in one piece."""
         self.unanswered.extend(commands)
         self._batch_sizes.append(len(commands))

@@ -1,4 +1,4 @@
-"""Script client of a Redis Cluster: calls to one node share a round trip; nodes are found in the background."""
+"""Script client of a Redis Cluster: calls share a round trip by node; nodes are found meanwhile."""
 
 import asyncio
 from collections.abc import Awaitable, Sequence
