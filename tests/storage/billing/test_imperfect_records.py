@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from flows.domain.account_activity import account_activity
 from flows.domain.bill_delivery import BillDestination
 from flows.domain.failures import Down, NotFound
 from flows.domain.ports import BillingCycles
@@ -222,27 +221,6 @@ async def test_rates_of_other_accounts_and_bills_are_left_out() -> None:
     ]
     async with serve_answers("tmf678", tmf_answers(tmf_bill("B1"), **{"BillingRate": rates})) as billing:
         assert [str(line.amount) for line in await billing.list_bill_lines("A1", "B1")] == ["79.90"]
-
-
-@pytest.mark.parametrize(
-    ("flag", "is_listed"),
-    [
-        (False, True),
-        ("false", True),
-        ("0", True),
-        (None, True),
-        (True, False),
-        ("true", False),
-        ("maybe", False),
-    ],
-)
-async def test_a_rate_is_unbilled_by_the_meaning_of_its_flag(flag: object, listed: int) -> None:
-    money = {"unit": "RON", "value": "4.50"}
-    rate = {"id": "1", "isBilled": flag, "billingAccount": {"id": "A1"}, "date": "2026-03-09T10:00:00Z"}
-    answers = {"BillingRate": [{**rate, "taxIncludedAmount": money}]}
-    async with serve_answers("tmf678", tmf_answers(**answers), serves=["unbilled"]) as billing:
-        lines = await account_activity(billing).list_unbilled_lines("A1")
-    assert [str(each.amount) for each in lines] == ["4.50"] * listed
 
 
 async def test_ids_may_be_numbers_everywhere() -> None:
