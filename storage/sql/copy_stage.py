@@ -53,5 +53,5 @@ class StagedInsert:
         copied = {"records": rows, "columns": list(self.types)}
         try:
             driver.run_async(lambda connected: connected.copy_records_to_table(self.stage, **copied))
-        except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
             raise DBAPIError(f"COPY {self.stage}", None, error) from error

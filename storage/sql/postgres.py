@@ -6,7 +6,6 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
-from asyncpg import InterfaceError, PostgresError
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -14,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from storage.sql.direct_query import DirectQuery
 from storage.sql.driver_errors import DRIVER_ERRORS, is_transient, translate_errors
 from storage.sql.postgres_connections import (
+    DRIVER_EXCEPTIONS,
     SET_LOCAL_TIMEOUTS,
     ConnectionOpener,
     PoolerDetected,
@@ -68,9 +68,7 @@ class PostgresDatabase:
         Returns at once behind a transaction pooler, which passes no notifications on: workers poll.
         """
         while not self._opener.is_pooled:
-            with suppress(
-                SQLAlchemyError, PostgresError, InterfaceError, OSError, TimeoutError, PoolerDetected
-            ):
+            with suppress(SQLAlchemyError, *DRIVER_EXCEPTIONS, OSError, TimeoutError, PoolerDetected):
                 await self._listen_until_broken()
             await asyncio.sleep(LISTEN_RETRY_SECONDS)
 
@@ -132,7 +130,7 @@ class PostgresDatabase:
             return await self._run_write(job)
         async with self._autocommit_engine.connect() as connection:
             driver: Any = (await connection.get_raw_connection()).driver_connection
-            with suppress(PostgresError, InterfaceError, OSError):
+            with suppress(*DRIVER_EXCEPTIONS, OSError):
                 return query.wrap_rows(await driver.fetch(query.postgres_text, *query.list_arguments(values)))
             return await connection.run_sync(job)
 

@@ -5,7 +5,7 @@ from typing import Any
 from weakref import WeakSet
 
 import asyncpg
-from asyncpg import InterfaceError, PostgresError
+from asyncpg import InterfaceError, InternalClientError, PostgresError
 from asyncpg.exceptions import ProtocolViolationError
 from sqlalchemy import ExceptionContext, event, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -14,6 +14,8 @@ from storage.driver_frames import drop_frames
 from storage.sql.driver_errors import is_read_only
 from storage.sql.postgres_url import PostgresTarget
 
+DRIVER_EXCEPTIONS = (PostgresError, InterfaceError, InternalClientError)
+"""What asyncpg raises of its own: the server's errors, a connection that cannot be used, a broken exchange."""
 POOL_SIZE = 10
 POOL_TIMEOUT_SECONDS = 0.2
 """How long a job waits for a free connection; then it raises Overloaded."""
@@ -94,7 +96,7 @@ class ConnectionOpener:
 async def _close_connection(connection: Any, seconds: float) -> None:
     try:
         await connection.close(timeout=seconds)
-    except (InterfaceError, PostgresError, OSError, TimeoutError):
+    except (*DRIVER_EXCEPTIONS, OSError, TimeoutError):
         connection.terminate()
 
 
@@ -114,11 +116,16 @@ def build_engine(opener: ConnectionOpener) -> AsyncEngine:
         hide_parameters=True,
         connect_args=arguments,
     )
-    event.listen(engine.sync_engine, "handle_error", _drop_read_only_connections)
+    event.listen(engine.sync_engine, "handle_error", _drop_unusable_connections)
     return engine
 
 
-def _drop_read_only_connections(context: ExceptionContext) -> None:
-    """Treat a server that became read-only as gone: the next connection leads to the new primary."""
-    if context.original_exception is not None and is_read_only(context.original_exception):
+def _drop_unusable_connections(context: ExceptionContext) -> None:
+    """Treat a server that became read-only as gone: the next connection leads to the new primary.
+
+    So is one whose last message was half read when the session ended: asyncpg raises InternalClientError.
+    """
+    error = context.original_exception
+    is_broken = isinstance(error, InternalClientError) or isinstance(error.__cause__, InternalClientError)
+    if is_broken or is_read_only(error):
         context.is_disconnect = True

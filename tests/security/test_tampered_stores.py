@@ -132,6 +132,7 @@ TESTED_ELSEWHERE = {
     "gateway/pages/link_form.py",  # texts sealed under our own key
     "gateway/pages/file.py",  # likewise
     "menus/machine/quiet_hours.py",  # the pack's own rules
+    "menus/packfile/field_types.py",  # likewise
     "storage/purchases/charge_rows.py",  # authenticated, with the row's id
     "storage/audit/conversation_rows.py",  # likewise, with its conversation
     "storage/payments/intents.py",  # likewise: numbers encrypted with their row's id

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import date
 from typing import Any
 
+import asyncpg
 import pytest
 from sqlalchemy import Connection, bindparam, select, text
 
@@ -68,6 +69,27 @@ async def test_a_session_ended_behind_our_back_is_replaced(
     assert await other.read(lambda connection: connection.execute(text(mine)).scalar())
     await other.close()
     assert len(await own_database.read_directly(NUMBERS, VALUES, select_rows)) == 2
+
+
+@pytest.mark.parametrize("method", ["fetch", "prepare"])
+async def test_a_broken_exchange_with_the_server_is_begun_anew_on_another_connection(
+    own_database: Database, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    """As asyncpg says it when a session ends between two messages."""
+    working = getattr(asyncpg.Connection, method)
+    broken: list[asyncpg.Connection] = []
+
+    async def break_once(connection: asyncpg.Connection, *arguments: Any, **options: Any) -> Any:
+        if not broken:
+            broken.append(connection)
+            raise asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress")
+        return await working(connection, *arguments, **options)
+
+    await own_database.read_directly(NUMBERS, VALUES, refuse_job)
+    monkeypatch.setattr(asyncpg.Connection, method, break_once)
+    assert len(await own_database.read(select_rows)) == 2
+    assert len(await own_database.read_directly(NUMBERS, VALUES, select_rows)) == 2
+    assert broken
 
 
 async def test_a_table_changed_under_the_statement_is_read_at_once(own_database: Database) -> None:
