@@ -9,7 +9,7 @@ from sqlalchemy import Connection, bindparam, select
 from storage.audit.id_ranges import list_ids, parse_ranges
 from storage.audit.merkle import PathStep, follow_path, list_path
 from storage.sql.audit_schema import audit, audit_pages
-from storage.sql.bulk import in_array
+from storage.sql.bulk import in_table
 
 _PAGE = audit_pages.c
 SELECT_POSSIBLE_PAGES = (
@@ -17,7 +17,7 @@ SELECT_POSSIBLE_PAGES = (
     .where(_PAGE.floor_id <= bindparam("id"), _PAGE.last_id >= bindparam("id"))
     .order_by(_PAGE.number)
 )
-SELECT_LINES = select(audit).where(in_array(audit.c.id, "ids")).order_by(audit.c.id)
+SELECT_LINES = select(audit).where(in_table(audit.c.id, "ids")).order_by(audit.c.id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,14 +11,14 @@ from storage.audit.chain_pages import PAGE_LINES, hash_page
 from storage.audit.id_ranges import list_ids, parse_ranges
 from storage.audit.merkle import compute_root
 from storage.sql.audit_schema import audit, audit_pages
-from storage.sql.bulk import in_array
+from storage.sql.bulk import in_table
 from storage.sql.engine import Database
 
 _PAGE = audit_pages.c
 SELECT_PAGES_AFTER = (
     select(audit_pages).where(_PAGE.number > bindparam("after")).order_by(_PAGE.number).limit(PAGE_LINES)
 )
-SELECT_LINES = select(audit).where(in_array(audit.c.id, "ids"))
+SELECT_LINES = select(audit).where(in_table(audit.c.id, "ids"))
 SELECT_SINGLE_HASH = select(audit.c.hash).where(audit.c.seq == bindparam("seq"))
 
 
