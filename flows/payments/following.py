@@ -229,10 +229,8 @@ class PaymentFollower:
         """Set an intent aside until a person decides, and tell the payer not to pay again; both once."""
         if intent.state == "unknown":
             return
-        earlier, notices = (
-            tuple({*expected} - {"unknown"}),
-            await self._notices.build_notices(intent, "unknown"),
-        )
+        notices = await self._notices.build_notices(intent, "unknown")
+        earlier = tuple({*expected} - {"unknown"})
         if await self._advance(intent, earlier, "unknown", notices, reason=reason):
             log.error("payments.mismatch", extra=self._log_extra(intent, reason))
 

@@ -49,13 +49,14 @@ CLAIM_ROWS = (
 
 Without it the lease ends at `due_at`. From then on each row keeps its lease where its claim put it.
 """
-_HOLDS_LEASE = (_ROW.id == bindparam("this"), _ROW.fence == bindparam("at_fence"), IS_CLAIMED)
-_HOLDS_LEASE_BULK = """FROM {rows} WHERE outbox.id = given.this AND outbox.fence = given.at_fence
+HOLDS_LEASE = (_ROW.id == bindparam("this"), _ROW.fence == bindparam("at_fence"), IS_CLAIMED)
+HOLDS_LEASE_BULK = """FROM {rows} WHERE outbox.id = given.this AND outbox.fence = given.at_fence
         AND (outbox.leased_until IS NOT NULL OR outbox.state = 'claimed')"""
-_FENCE_TYPES = {"this": "bigint", "at_fence": "integer"}
+FENCE_TYPES = {"this": "bigint", "at_fence": "integer"}
+"""The condition that a claim still holds its row, for one row and for many: nothing else ends a claim."""
 RENEW_LEASE = (
     update(outbox)
-    .where(*_HOLDS_LEASE)
+    .where(*HOLDS_LEASE)
     .values(
         leased_until=case((HAS_LEASE, _UNTIL)),
         due_at=case((HAS_LEASE, _ROW.due_at), else_=_UNTIL),
@@ -67,9 +68,9 @@ RENEW_LEASE_BULK = bulk.build_returning_ids(
     UPDATE outbox SET
         leased_until = CASE WHEN leased_until IS NOT NULL THEN CAST(:until AS timestamptz) END,
         due_at = CASE WHEN leased_until IS NOT NULL THEN due_at ELSE CAST(:until AS timestamptz) END
-    {_HOLDS_LEASE_BULK} RETURNING outbox.id
+    {HOLDS_LEASE_BULK} RETURNING outbox.id
     """,  # noqa: S608 - no input
-    **_FENCE_TYPES,
+    **FENCE_TYPES,
 )
 _RENEWED_BEFORE = bindparam("renewed_before", type_=_ROW.due_at.type)
 _ENDS_SOON = CLAIMABLE_AT < _RENEWED_BEFORE
@@ -85,14 +86,14 @@ MARK_HANDED_OVER_BULK = bulk.build_returning_ids(
             ELSE leased_until END,
         due_at = CASE WHEN leased_until IS NULL AND due_at < :renewed_before THEN CAST(:until AS timestamptz)
             ELSE due_at END
-    {_HOLDS_LEASE_BULK} RETURNING outbox.id
+    {HOLDS_LEASE_BULK} RETURNING outbox.id
     """,  # noqa: S608 - no input
-    **_FENCE_TYPES,
+    **FENCE_TYPES,
 )
 """A lease in its first half is not renewed: where it ends at `due_at`, that would change every index."""
 RELEASE_ROW = (
     update(outbox)
-    .where(*_HOLDS_LEASE)
+    .where(*HOLDS_LEASE)
     .values(
         state="again",
         attempt=_ROW.attempt - 1,
@@ -105,9 +106,9 @@ RELEASE_ROW_BULK = bulk.build_statement(
     f"""
     UPDATE outbox SET state = 'again', attempt = attempt - 1, due_at = given.back_at, leased_until = NULL,
         changed_at = :now
-    {_HOLDS_LEASE_BULK}
+    {HOLDS_LEASE_BULK}
     """,  # noqa: S608 - no input
-    **_FENCE_TYPES,
+    **FENCE_TYPES,
     back_at="timestamptz",
 )
 CLOSE_ROWS = (

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, bindparam, case, func, select, update
 from flows.domain.call_coalescer import CallCoalescer
 from flows.domain.records import AuditEntry, ClaimedMessage, DeliveryOutcome, OutboundMessage, Receipt
 from storage.audit.trail import AuditWriter
+from storage.outbox.claim import FENCE_TYPES, HOLDS_LEASE, HOLDS_LEASE_BULK
 from storage.outbox.receipts import (
     ID_LENGTH,
     INSERT_RECEIPT,
@@ -27,7 +28,7 @@ from storage.outbox.reported_opt_outs import record_reported_opt_out
 from storage.sql import bulk
 from storage.sql.bulk import in_array
 from storage.sql.engine import Database
-from storage.sql.outbox_schema import IS_CLAIMED, outbox
+from storage.sql.outbox_schema import outbox
 from storage.sql.tables import receipts
 
 MAX_BATCH = 500
@@ -56,7 +57,7 @@ _ROW = outbox.c
 _STATE = bindparam("to_state", type_=_ROW.state.type)
 SETTLE_ROW = (
     update(outbox)
-    .where(_ROW.id == bindparam("this"), _ROW.fence == bindparam("at_fence"), IS_CLAIMED)
+    .where(*HOLDS_LEASE)
     .values(
         state=_STATE,
         due_at=bindparam("next_at"),
@@ -70,19 +71,15 @@ SETTLE_ROW = (
     .returning(_ROW.id)
 )
 SETTLE_ROW_BULK = bulk.build_returning_ids(
-    """
+    f"""
     UPDATE outbox SET state = given.to_state, due_at = given.next_at, leased_until = NULL,
         reason = given.why, changed_at = :now,
         provider = coalesce(nullif(given.via, ''), outbox.provider),
         message_id = coalesce(nullif(given.their_id, ''), outbox.message_id),
         payload = CASE WHEN outbox.kind = 'code' AND given.to_state <> 'again' THEN NULL ELSE payload END
-    FROM {rows}
-    WHERE outbox.id = given.this AND outbox.fence = given.at_fence
-        AND (outbox.leased_until IS NOT NULL OR outbox.state = 'claimed')
-    RETURNING outbox.id
-    """,
-    this="bigint",
-    at_fence="integer",
+    {HOLDS_LEASE_BULK} RETURNING outbox.id
+    """,  # noqa: S608 - no input
+    **FENCE_TYPES,
     to_state="text",
     next_at="timestamptz",
     via="text",

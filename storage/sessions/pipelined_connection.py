@@ -62,10 +62,6 @@ class PipelinedConnection(asyncio.Protocol):
         self._batch_sizes.append(len(commands))
         self._transport.write(b"".join([command.packed for command in commands]))
 
-    def abort(self) -> None:
-        """End the connection at once; `on_lost` is called in the next iteration of the event loop."""
-        self._transport.abort()
-
     async def close(self) -> None:
         """Let redis-py note that the connection has ended; its state would warn of a leak otherwise."""
         self._transport.abort()
